@@ -30,6 +30,9 @@ from vip_speaker.vrrp.timers import (
     SECOND_NS,
 )
 
+# How long one that leaves for good waits for a successor beyond one interval, and at most.
+LEAVE_MARGIN_NS = SECOND_NS // 2
+LEAVE_LIMIT_NS = 8 * SECOND_NS
 # One that retires an address serves on so long, until the Backups know of it too.
 RETIRE_DELAY_NS = SECOND_NS // 2
 # An earlier life resumes only if the others cannot have taken over yet, less this margin.
@@ -83,6 +86,23 @@ class Election(ElectionSteps):
         self._timers.leave_ns = now + RETIRE_DELAY_NS
         return []
 
+    def _leave(self, now: int, reason: str) -> list[Action]:
+        if self._leave_reason is not None:
+            # Being told again changes why, not how long.
+            self._leave_reason = reason
+            return []
+        self._leave_reason = reason
+        if self._state is State.ACTIVE:
+            actions = self.yield_active(now, reason)
+        elif self._yielding:
+            actions = []
+        else:
+            return self._finish_leaving(now)
+        self._timers.disarm_down()
+        wait_ns = self._config.advertisement_interval_ns + LEAVE_MARGIN_NS
+        self._timers.leave_ns = now + min(wait_ns, LEAVE_LIMIT_NS)
+        return actions
+
     def fault(self, now: int, reason: str, *, resign: bool = False) -> list[Action]:
         """Link or address is broken: release at once, wait for `recover`.
 
@@ -121,8 +141,8 @@ class Election(ElectionSteps):
         self._timers.bind_ns = None
         self._bind_retry_ns = BIND_RETRY_FIRST_NS
         self._announced_ns = now
-        if self._advert_waits_for_bind:
-            self._advert_waits_for_bind = False
+        if self._advert_waits_for_bind or self._advertise_when_bound:
+            self._advert_waits_for_bind = self._advertise_when_bound = False
             return [Announce(), *self._advertise(now)]
         return [Announce()]
 
@@ -176,10 +196,11 @@ class Election(ElectionSteps):
         self._yielding = self._adopted = False
         self._timers.resignations_ns = ()
         self._peer.remember(now, heard, own_priority=self.effective_priority)
+        self._peer.resigned = False
         if self._outranks_by_health(heard.priority):
             self._hasten(now)
         elif heard.priority >= self.effective_priority or succeeded or not self._preempts(now):
-            self._peer.resigned = self._orderly = False
+            self._orderly = False
             self._timers.active_adver_interval_ns = heard.interval_ns
             self._timers.arm_down(now, intervals=3)
         else:
@@ -260,13 +281,19 @@ class Election(ElectionSteps):
 
     def _adver_timer_fired(self, now: int) -> list[Action]:
         """Row 9; one that slept longer than its peers wait must listen before it goes on."""
-        if self._last_sent_ns is not None and now - self._last_sent_ns >= self._window_ns():
-            actions = self._change_state(now, State.BACKUP, "Overslept")
-            self._adopted = True
-            self._timers.active_adver_interval_ns = self._config.advertisement_interval_ns
-            self._timers.arm_down(now, intervals=1)
-            return [*actions, StopAnnouncing()]
+        last_ns = self._last_sent_ns
+        if last_ns is not None and now - last_ns >= self._window_ns():
+            return self._wake_too_late(now)
         return self._advertise(now, scheduled_ns=self._timers.adver_ns)
+
+    def _wake_too_late(self, now: int) -> list[Action]:
+        if self._leave_reason is not None:
+            return self._finish_leaving(now)
+        actions = self._change_state(now, State.BACKUP, "Overslept")
+        self._adopted = True
+        self._timers.active_adver_interval_ns = self._config.advertisement_interval_ns
+        self._timers.arm_down(now, intervals=1)
+        return [*actions, StopAnnouncing()]
 
     def _active_down_timer_fired(self, now: int) -> list[Action]:
         """Row 4; whoever wakes late may have missed adverts, and listens once more."""
@@ -325,7 +352,7 @@ class Election(ElectionSteps):
         It counts its own resignation as heard: if nobody better is there it comes back itself,
         with the addresses bound all the time.
         """
-        if self._state is not State.ACTIVE:
+        if self._state is not State.ACTIVE or self._timers.leave_ns is not None:
             return []
         actions: list[Action] = [StopAnnouncing(), *self._resign(now)]
         actions += self._change_state(now, State.BACKUP, reason)
@@ -351,7 +378,7 @@ class Election(ElectionSteps):
         if (interval_changed or priority_changed) and not self._advert_waits_for_bind:
             actions += self._advertise(now)
         if config.instances != old.instances:
-            self._advert_waits_for_bind = True
+            self._advertise_when_bound = True
             self._timers.bind_ns = now + BIND_LIMIT_NS
             actions.append(BindAddresses())
         return actions

@@ -28,9 +28,6 @@ from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, ElectionTimers
 
 # A resignation is sent three times within 5 ms, since one may be lost.
 RESIGNATION_REPEATS_NS = (2 * MILLISECOND_NS, 4 * MILLISECOND_NS)
-# How long one that leaves for good waits for a successor beyond one interval, and at most.
-LEAVE_MARGIN_NS = SECOND_NS // 2
-LEAVE_LIMIT_NS = 8 * SECOND_NS
 BOOTSTRAP_PROBE_NS = 150 * MILLISECOND_NS
 BIND_LIMIT_NS = 2 * SECOND_NS
 BIND_RETRY_FIRST_NS = SECOND_NS
@@ -53,7 +50,9 @@ class ElectionSteps:
         self._timers = ElectionTimers(config.advertisement_interval_ns, config.tie_delay_ns)
         self._peer = ActivePeer()
         self._orderly = False
+        # An orderly takeover is not claimed yet; a changed address list is not advertised yet.
         self._advert_waits_for_bind = False
+        self._advertise_when_bound = False
         self._last_sent_ns: int | None = None
         self._answered_ns: int | None = None
         self._announced_ns: int | None = None
@@ -164,7 +163,7 @@ class ElectionSteps:
         self._reason = reason
         self._timers.disarm()
         self._peer.forget()
-        self._orderly = self._advert_waits_for_bind = False
+        self._orderly = self._advert_waits_for_bind = self._advertise_when_bound = False
         self._answered_ns = None
         if changed:
             self._since_ns = now
@@ -175,23 +174,6 @@ class ElectionSteps:
         actions: list[Action] = [StopAnnouncing(), ReleaseAddresses()] if held else []
         self._yielding = self._adopted = False
         return actions + self._change_state(now, State.INITIALIZE, reason)
-
-    def _leave(self, now: int, reason: str) -> list[Action]:
-        if self._leave_reason is not None:
-            # Being told again changes why, not how long.
-            self._leave_reason = reason
-            return []
-        self._leave_reason = reason
-        if self._state is State.ACTIVE:
-            actions = self.yield_active(now, reason)
-        elif self._yielding:
-            actions = []
-        else:
-            return self._finish_leaving(now)
-        self._timers.disarm_down()
-        wait_ns = self._config.advertisement_interval_ns + LEAVE_MARGIN_NS
-        self._timers.leave_ns = now + min(wait_ns, LEAVE_LIMIT_NS)
-        return actions
 
     def _finish_leaving(self, now: int) -> list[Action]:
         reason, self._leave_reason = self._leave_reason or self._reason, None
@@ -227,11 +209,12 @@ class ElectionSteps:
 
     def _preempts(self, now: int) -> bool:
         """Whether a lower Active is to be replaced now (Preempt_Mode, RFC 9568 §6.1)."""
-        mode = self._config.preemption
-        if mode is Preemption.DELAYED:
+        if self.effective_priority == OWNER_PRIORITY:
+            return True
+        if self._config.preemption is Preemption.DELAYED:
             since = self._peer.lower_since_ns
             return since is not None and now - since >= self._config.preemption_delay_ns
-        return mode is Preemption.ALWAYS or self._config.priority == OWNER_PRIORITY
+        return self._config.preemption is Preemption.ALWAYS
 
     def _window_ns(self) -> int:
         """How long after our last advert no other can have taken over: three intervals."""
