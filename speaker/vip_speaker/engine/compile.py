@@ -1,0 +1,155 @@
+"""From what is desired and what this node looks like to what the election runs. Pure.
+
+Interfaces, subnets and our own addresses are known here only, so this is where an address that
+does not fit this node is found out, in words that a person can act on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from vip_speaker.linux.view import NetworkView
+from vip_speaker.messages import DesiredInstance, DesiredRouter, Family, PreemptionMode
+from vip_speaker.vrrp.election import Address, ElectionConfig, Instance, Preemption
+from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
+
+_PREEMPTION = {
+    PreemptionMode.ALWAYS: Preemption.ALWAYS,
+    PreemptionMode.NEVER: Preemption.NEVER,
+    PreemptionMode.DELAYED: Preemption.DELAYED,
+}
+# The virtual router's own link-local address (RFC 9568 §5.2.9): unique by VRID on a link, and
+# not made from the virtual MAC (RFC 9568 §7.4).
+_LINK_LOCAL_BASE = int(IPv6Address("fe80::112:0"))
+_TIE_STEPS = 4
+_LIFETIME_SECONDS_MIN = 3
+
+
+InstanceKey = tuple[int, int, int]  # interface index, IP version, VRID
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One instance with its place on this node.
+
+    Attributes:
+        family: address family.
+        interface: name of the interface.
+        index: its index.
+        mac: its hardware address, six bytes.
+        source: our address in adverts.
+        virtual_router_id: VRID.
+        addresses: what is bound and advertised, a generated link-local address included.
+        wanted: what the user asked for.
+        sources: whose adverts are obeyed; None is anyone on the link.
+    """
+
+    family: Family
+    interface: str
+    index: int
+    mac: bytes
+    source: Address
+    virtual_router_id: int
+    addresses: tuple[Address, ...]
+    wanted: tuple[str, ...]
+    sources: frozenset[Address] | None
+
+    @property
+    def key(self) -> InstanceKey:
+        """What an advert is matched by."""
+        return (self.index, self.source.version, self.virtual_router_id)
+
+
+class NotPlaceableError(Exception):
+    """The router cannot run on this node now; the text says why and what would help."""
+
+
+def place(router: DesiredRouter, view: NetworkView) -> tuple[Placed, ...]:
+    """Return every instance with its interface and source address.
+
+    Raises NotPlaceableError while an interface, its link, its source address or the subnet of a
+    virtual address is missing, or a virtual address is one that no node may bind.
+    """
+    return tuple(_place(router, instance, view) for instance in router.instances)
+
+
+def _place(router: DesiredRouter, instance: DesiredInstance, view: NetworkView) -> Placed:
+    wanted = tuple(ip_address(address) for address in instance.addresses)
+    link = view.interface_for(instance.interfaces, wanted)
+    if isinstance(link, str):
+        raise NotPlaceableError(link)
+    for address in wanted:
+        problem = view.check_address(link.index, address)
+        if problem is not None:
+            raise NotPlaceableError(problem)
+    if not link.up or not link.carrier:
+        what = "has no carrier" if link.up else "is down"
+        raise NotPlaceableError(f"Interface {link.name} {what}")
+    source: Address | None
+    if instance.family is Family.IPV4:
+        source = view.primary_ipv4(link.index)
+        missing = "IPv4 address"
+    else:
+        source = view.link_local_ipv6(link.index)
+        missing = "usable IPv6 link-local address (is IPv6 on? is the address still tentative?)"
+    if source is None:
+        raise NotPlaceableError(f"Interface {link.name} has no {missing} to send adverts from")
+    return Placed(
+        family=instance.family,
+        interface=link.name,
+        index=link.index,
+        mac=link.mac,
+        source=source,
+        virtual_router_id=instance.virtual_router_id,
+        addresses=_advertised(router, instance, wanted),
+        wanted=tuple(instance.addresses),
+        sources=None
+        if instance.sources is None
+        else frozenset(ip_address(source) for source in instance.sources),
+    )
+
+
+def _advertised(
+    router: DesiredRouter, instance: DesiredInstance, wanted: tuple[Address, ...]
+) -> tuple[Address, ...]:
+    if instance.family is Family.IPV4 or not router.generate_link_local:
+        return wanted
+    if any(address.is_link_local for address in wanted):
+        return tuple(sorted(wanted, key=lambda address: not address.is_link_local))
+    return (IPv6Address(_LINK_LOCAL_BASE + instance.virtual_router_id), *wanted)
+
+
+def election_config(router: DesiredRouter, placed: tuple[Placed, ...]) -> ElectionConfig:
+    """Return the election's configuration."""
+    interval_ns = router.advertisement_interval_milliseconds * MILLISECOND_NS
+    return ElectionConfig(
+        instances=tuple(
+            Instance(one.virtual_router_id, one.source, one.addresses) for one in placed
+        ),
+        priority=router.priority,
+        advertisement_interval_ns=interval_ns,
+        preemption=_PREEMPTION[router.preemption],
+        preemption_delay_ns=router.preemption_delay_seconds * SECOND_NS,
+        health_bands=router.health_bands,
+        failing_subtrahend=min((gate.by for gate in router.gates), default=100),
+        tie_delay_ns=_tie_delay_ns(router, placed[0].source, interval_ns),
+        bootstrap=router.bootstrap,
+        slot=router.slot,
+    )
+
+
+def _tie_delay_ns(router: DesiredRouter, source: IPv4Address | IPv6Address, interval: int) -> int:
+    """Two nodes may have drawn one slot: neighbours on the link then differ by a quarter step."""
+    if not router.slot_is_hashed:
+        return 0
+    return (int(source) % _TIE_STEPS) * router.step * interval // (256 * _TIE_STEPS)
+
+
+def address_lifetime_seconds(config: ElectionConfig) -> int:
+    """Return how long the kernel keeps an address that nobody renews, in whole seconds.
+
+    Three intervals, since the others take over then, and at least 3 s: the kernel removes an
+    address up to 1.3 s late, and a shorter life would need renewals all the time.
+    """
+    return max(_LIFETIME_SECONDS_MIN, 3 * config.advertisement_interval_ns // SECOND_NS)

@@ -1,0 +1,89 @@
+"""All routers of this engine, brought to what is desired."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from vip_speaker.engine.node import Node
+from vip_speaker.engine.router import Router
+from vip_speaker.linux.addresses import ReleaseRequest
+from vip_speaker.messages import Desired, DesiredRouter
+from vip_speaker.vrrp.timers import SECOND_NS
+
+LEFTOVER = ""  # token of what no router waits for
+# Verdicts of an earlier life stand for so long: the agent speaks within a second or two.
+_RECENT_NS = 30 * SECOND_NS
+
+_log = logging.getLogger("engine")
+
+
+class Fleet:
+    """Routers by name; omission means keep, only an explicit word ends one."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._routers: dict[str, Router] = {}
+
+    def __iter__(self) -> Iterator[Router]:
+        return iter(list(self._routers.values()))
+
+    def __len__(self) -> int:
+        return len(self._routers)
+
+    def find(self, name: str) -> Router | None:
+        """Return the router of that name."""
+        return self._routers.get(name)
+
+    def apply(self, now: int, desired: Desired) -> None:
+        """Start, change and end routers; idempotent."""
+        wanted = {router.name: router for router in desired.routers}
+        for name, router in list(self._routers.items()):
+            if name in desired.retired:
+                router.retire(now)
+            elif name not in wanted and desired.complete:
+                _log.info("Stopping %s, the configuration no longer holds it", name)
+                router.stop(now)
+            else:
+                router.orphaned = name not in wanted
+        for name, wish in wanted.items():
+            running = self._routers.get(name)
+            if running is not None and not running.leaving:
+                running.configure(now, wish)
+            elif running is None and name not in desired.retired:
+                self._start(now, wish)
+        if desired.complete:
+            self._forget_leftovers()
+
+    def stop(self, now: int) -> None:
+        """End every router in an orderly way."""
+        for router in self:
+            router.stop(now)
+
+    def remove_ended(self) -> bool:
+        """Let go of the routers that have left; return whether there were any."""
+        before = len(self._routers)
+        for name, router in list(self._routers.items()):
+            if router.ended:
+                router.close()
+                self._node.state_file.forget(name)
+                del self._routers[name]
+        return len(self._routers) < before
+
+    def _start(self, now: int, wish: DesiredRouter) -> None:
+        state_file = self._node.state_file
+        earlier = state_file.earlier.pop(wish.name, None)
+        alive_ns = state_file.earlier_alive_ns
+        is_recent = alive_ns is not None and now - alive_ns < _RECENT_NS
+        health = earlier.health if earlier is not None and is_recent else None
+        router = self._routers[wish.name] = Router(wish, self._node, earlier, health)
+        router.start(now)
+
+    def _forget_leftovers(self) -> None:
+        """Release what an earlier life bound and the configuration no longer knows."""
+        for index, address in self._node.tagged_addresses():
+            if not any(router.holds(index, address) for router in self):
+                _log.info("Releasing %s, left by an earlier life and no longer wanted", address)
+                self._node.worker.submit(
+                    ReleaseRequest(token=LEFTOVER, ifindex=index, addresses=(address,))
+                )

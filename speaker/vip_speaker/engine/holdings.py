@@ -1,0 +1,165 @@
+"""The addresses of one router in the kernel: asked for, there, renewed, released.
+
+Every address has a finite lifetime that only the engine's loop renews: when the engine is frozen
+or dead the kernel removes them (docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vip_speaker.engine.compile import Placed
+from vip_speaker.linux.addresses import (
+    AddressResult,
+    AddressWorker,
+    BindRequest,
+    ReleaseRequest,
+    RenewRequest,
+)
+from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.steps import BIND_LIMIT_NS
+from vip_speaker.vrrp.timers import SECOND_NS
+
+# Four renewals fit into a lifetime: one may be late, one may be lost.
+_RENEWALS_PER_LIFETIME = 4
+# Somebody who removes an address again and again is not to be fought for ever.
+_REBINDS_MAX = 3
+_REBIND_WINDOW_NS = 10 * SECOND_NS
+
+
+class Outcome(enum.Enum):
+    """What the answer of the kernel means for the router."""
+
+    NOTHING = enum.auto()
+    BOUND = enum.auto()
+    FAILED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An outcome, with a reason when it failed."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+class Holdings:
+    """Asks the worker for this router's addresses and keeps account of them."""
+
+    def __init__(self, router: str, worker: AddressWorker) -> None:
+        self._router = router
+        self._worker = worker
+        self._held: dict[int, tuple[Address, ...]] = {}
+        self._lifetime_seconds = 0
+        self._waiting: list[BindRequest] = []
+        self._failure = ""
+        self._renewed_ns = 0
+        self._rebinds: deque[int] = deque()
+        self.renew_ns: int | None = None
+
+    def holds(self, index: int, address: Address) -> bool:
+        """Whether this router has asked for that address, or adopted it."""
+        return address in self._held.get(index, ())
+
+    def is_waiting(self) -> bool:
+        """Whether the kernel has not answered the last bind yet."""
+        return bool(self._waiting)
+
+    def adopt(self, placed: Iterable[Placed]) -> None:
+        """Count what an earlier life left as held; it is neither renewed nor removed yet."""
+        self._held = _by_interface(placed)
+
+    def bind(self, now: int, placed: Iterable[Placed], lifetime_seconds: int) -> None:
+        """Bring the kernel to exactly these addresses; `answer` tells when it is there."""
+        wanted = _by_interface(placed)
+        for index, addresses in self._held.items():
+            surplus = tuple(one for one in addresses if one not in wanted.get(index, ()))
+            self._submit_release(index, surplus)
+        self._held = wanted
+        self._lifetime_seconds = lifetime_seconds
+        self._failure = ""
+        self._waiting = [
+            BindRequest(
+                token=self._router,
+                ifindex=index,
+                addresses=addresses,
+                lifetime_seconds=lifetime_seconds,
+                not_after_ns=now + BIND_LIMIT_NS,
+            )
+            for index, addresses in wanted.items()
+        ]
+        for request in self._waiting:
+            self._worker.submit(request)
+        self._renewed_ns = now
+        self._schedule_renewal(now)
+
+    def release(self) -> None:
+        """Remove everything, also what is still on its way into the kernel."""
+        for index, addresses in self._held.items():
+            self._submit_release(index, addresses)
+        self._held = {}
+        self._waiting = []
+        self.renew_ns = None
+
+    def renew(self, now: int) -> None:
+        """Give every address its whole lifetime again."""
+        lifetime_ns = self._lifetime_seconds * SECOND_NS
+        for index, addresses in self._held.items():
+            self._worker.submit(
+                RenewRequest(
+                    token=self._router,
+                    ifindex=index,
+                    addresses=addresses,
+                    lifetime_seconds=self._lifetime_seconds,
+                    not_after_ns=now + lifetime_ns,
+                )
+            )
+        self._schedule_renewal(now)
+
+    def stop_renewing(self) -> None:
+        """Leave the addresses to their lifetime: another may have taken over unheard."""
+        self.renew_ns = None
+
+    def is_overdue(self, now: int) -> bool:
+        """Whether no renewal came through for a whole lifetime: the addresses may be gone."""
+        return now - self._renewed_ns > self._lifetime_seconds * SECOND_NS
+
+    def answer(self, now: int, result: AddressResult) -> Answer:
+        """Return what a result of the worker means; results of what was given up mean nothing."""
+        if isinstance(result.request, RenewRequest) and not result.failures:
+            self._renewed_ns = now
+        if not any(request is result.request for request in self._waiting):
+            return Answer(Outcome.NOTHING)
+        self._waiting = [one for one in self._waiting if one is not result.request]
+        self._failure = self._failure or result.reason
+        if self._waiting:
+            return Answer(Outcome.NOTHING)
+        if self._failure:
+            return Answer(Outcome.FAILED, self._failure)
+        return Answer(Outcome.BOUND)
+
+    def may_rebind(self, now: int) -> bool:
+        """Whether an address that somebody removed is to be bound once more."""
+        while self._rebinds and now - self._rebinds[0] > _REBIND_WINDOW_NS:
+            self._rebinds.popleft()
+        self._rebinds.append(now)
+        return len(self._rebinds) <= _REBINDS_MAX
+
+    def _schedule_renewal(self, now: int) -> None:
+        self.renew_ns = now + self._lifetime_seconds * SECOND_NS // _RENEWALS_PER_LIFETIME
+
+    def _submit_release(self, index: int, addresses: tuple[Address, ...]) -> None:
+        if addresses:
+            self._worker.submit(
+                ReleaseRequest(token=self._router, ifindex=index, addresses=addresses)
+            )
+
+
+def _by_interface(placed: Iterable[Placed]) -> dict[int, tuple[Address, ...]]:
+    wanted: dict[int, tuple[Address, ...]] = {}
+    for one in placed:
+        wanted[one.index] = (*wanted.get(one.index, ()), *one.addresses)
+    return wanted

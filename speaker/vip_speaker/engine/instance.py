@@ -1,0 +1,68 @@
+"""One running (interface, family, VRID) of a router: what it sends, whom it believes."""
+
+from __future__ import annotations
+
+from vip_speaker.engine.channels import Channel
+from vip_speaker.engine.compile import Placed
+from vip_speaker.engine.counters import InstanceCounters
+from vip_speaker.messages import Checksum
+from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.packet import (
+    GROUP_IPV4,
+    GROUP_IPV6,
+    Advertisement,
+    ChecksumForm,
+    DropReason,
+    encode,
+)
+
+SEND_FAILED = "SendFailed"
+
+
+class RunningInstance:
+    """Sends adverts of one instance and judges those it hears."""
+
+    def __init__(
+        self,
+        placed: Placed,
+        channel: Channel,
+        counters: InstanceCounters,
+        *,
+        interval_ns: int,
+        checksum: Checksum,
+    ) -> None:
+        self.placed = placed
+        self.channel = channel
+        self.counters = counters
+        self._interval_ns = interval_ns
+        self._form = ChecksumForm(checksum.value)
+        # An advert changes only with its priority: each is encoded once.
+        self._messages: dict[int, bytes] = {}
+
+    def send(self, priority: int) -> None:
+        """Send one advert; a link that refuses it is counted, its loss is seen elsewhere."""
+        message = self._messages.get(priority)
+        if message is None:
+            message = self._messages[priority] = self._encode(priority)
+        try:
+            self.channel.sender.send(message)
+        except OSError:
+            self.counters.drops[SEND_FAILED] += 1
+        else:
+            self.counters.sent(priority)
+
+    def objection_to(self, source: Address) -> DropReason | None:
+        """Return why an advert from there is not to be obeyed, or None."""
+        if source == self.placed.source:
+            return DropReason.OWN_PACKET
+        if self.placed.sources is not None and source not in self.placed.sources:
+            return DropReason.UNKNOWN_SENDER
+        return None
+
+    def _encode(self, priority: int) -> bytes:
+        placed = self.placed
+        advertisement = Advertisement(
+            placed.virtual_router_id, priority, self._interval_ns, placed.addresses
+        )
+        group = GROUP_IPV4 if placed.source.version == 4 else GROUP_IPV6
+        return encode(advertisement, placed.source, group, self._form)

@@ -1,0 +1,77 @@
+"""The running instances of one router: opened, replaced and closed together."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from vip_speaker.engine.compile import Placed
+from vip_speaker.engine.counters import InstanceCounters
+from vip_speaker.engine.instance import RunningInstance
+from vip_speaker.engine.node import Node
+from vip_speaker.messages import DesiredRouter
+from vip_speaker.vrrp.timers import MILLISECOND_NS
+
+if TYPE_CHECKING:
+    from vip_speaker.engine.router import Router
+
+
+class RunningInstances:
+    """Keeps the sockets of a router, and where its adverts are handed to, in step with its place.
+
+    Attributes:
+        running: the instances that have an interface and sockets now, in the election's order.
+    """
+
+    def __init__(self, node: Node, owner: Router) -> None:
+        self._node = node
+        self._owner = owner
+        self._counters: dict[tuple[str, int], InstanceCounters] = {}
+        self.running: list[RunningInstance] = []
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        """The place of each."""
+        return tuple(instance.placed for instance in self.running)
+
+    def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
+        """Return the counters of one instance; they outlive its sockets."""
+        return self._counters.setdefault((family, virtual_router_id), InstanceCounters())
+
+    def open(self, desired: DesiredRouter, placed: tuple[Placed, ...]) -> None:
+        """Replace what runs. Raises OSError and keeps what runs if a socket cannot be had."""
+        with contextlib.ExitStack() as undo:
+            opened = []
+            for one in placed:
+                instance = self._open(desired, one)
+                undo.callback(self._node.channels.release, instance.channel)
+                opened.append(instance)
+            undo.pop_all()
+        # Only now, so that sockets which stay in use are not closed in between.
+        self.close()
+        self.running = opened
+        for position, instance in enumerate(opened):
+            self._node.directory[instance.placed.key] = (self._owner, position)
+
+    def close(self) -> None:
+        """Give every socket back."""
+        for position, instance in enumerate(self.running):
+            key = instance.placed.key
+            if self._node.directory.get(key) == (self._owner, position):
+                del self._node.directory[key]
+            self._node.channels.release(instance.channel)
+        self.running = []
+
+    def send(self, priority: int) -> None:
+        """Send one advert on each."""
+        for instance in self.running:
+            instance.send(priority)
+
+    def _open(self, desired: DesiredRouter, placed: Placed) -> RunningInstance:
+        return RunningInstance(
+            placed,
+            self._node.channels.acquire(placed),
+            self.counters(placed.family, placed.virtual_router_id),
+            interval_ns=desired.advertisement_interval_milliseconds * MILLISECOND_NS,
+            checksum=desired.checksum,
+        )

@@ -1,0 +1,309 @@
+"""The engine's one loop: packets first, then the kernel and clients, then timers.
+
+Packets come first because a timer must never fire on stale knowledge: an engine that was frozen
+finds what it missed in its sockets (docs/protocol.md, "Late timers").
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+from pathlib import Path
+
+from vip_speaker.engine import cache, changes, status
+from vip_speaker.engine.agenda import Agenda
+from vip_speaker.engine.channels import Channels
+from vip_speaker.engine.clock import boottime_ns
+from vip_speaker.engine.fleet import Fleet
+from vip_speaker.engine.node import Node
+from vip_speaker.engine.reception import Reception
+from vip_speaker.engine.router import Router
+from vip_speaker.engine.server import Connection, Server
+from vip_speaker.engine.state_file import StateFile, boot_id
+from vip_speaker.linux.addresses import AddressWorker, DumpRequest, DumpResult
+from vip_speaker.linux.monitor import Event, Monitor
+from vip_speaker.linux.sockets import Packet
+from vip_speaker.messages import (
+    Desired,
+    Hello,
+    InterfaceReport,
+    Interfaces,
+    Status,
+    StatusRequest,
+    Subscribe,
+    ToEngine,
+    Transition,
+    Verdicts,
+)
+from vip_speaker.settings import Settings
+from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.packet import DropReason
+from vip_speaker.vrrp.timers import SECOND_NS
+
+STATE_FILE_NAME = "engine.state"
+CACHE_FILE_NAME = "desired.json"
+
+_STALE_AFTER_NS = 30 * SECOND_NS
+_STOP_LIMIT_NS = 9 * SECOND_NS
+
+_log = logging.getLogger("engine")
+
+
+class Engine:
+    """Everything that one engine process does."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._selector = selectors.DefaultSelector()
+        self._channels = Channels(self._selector, self._packet_arrived)
+        self._worker = AddressWorker()
+        self._monitor = Monitor()
+        self._server = Server(listener, self._selector, self._message)
+        self._node = Node(
+            worker=self._worker,
+            channels=self._channels,
+            monitor=self._monitor,
+            state_file=_open_state_file(settings),
+            publish=self._publish,
+        )
+        self._reception = Reception(self._node)
+        self._fleet = Fleet(self._node)
+        self._agenda = Agenda()
+        self._touched: set[Router] = set()
+        self._desired = Desired(node=settings.node)
+        self._cache = Path(settings.cache_directory) / CACHE_FILE_NAME
+        self._reported: list[InterfaceReport] = []
+        self._stale_ns: int | None = None
+        self._stopping_until: int | None = None
+        self._selector.register(
+            self._worker, selectors.EVENT_READ, lambda _mask: self._worker_answered()
+        )
+        self._selector.register(
+            self._monitor, selectors.EVENT_READ, lambda _mask: self._network_event()
+        )
+
+    @property
+    def selector(self) -> selectors.BaseSelector:
+        """Where the process registers what else it must hear: signals, its supervisor."""
+        return self._selector
+
+    def start(self) -> None:
+        """Serve what the last engine was told, before any agent speaks."""
+        stored = cache.load(self._cache)
+        if stored is not None and stored.node == self._settings.node:
+            self._desired = stored
+            self._fleet.apply(boottime_ns(), stored)
+            self._touch_all()
+
+    def stop(self) -> None:
+        """End in an orderly way: every address moves before this process is gone."""
+        if self._stopping_until is not None:
+            return
+        now = boottime_ns()
+        _log.info("Stopping, %d routers leave", len(self._fleet))
+        self._stopping_until = now + _STOP_LIMIT_NS
+        self._fleet.stop(now)
+        self._touch_all()
+
+    def run(self) -> None:
+        """Turn until stopped and every router has left."""
+        while not self._finished(boottime_ns()):
+            events = self._selector.select(self._timeout_seconds())
+            self._channels.drain()
+            for key, mask in events:
+                if key.data is not None:
+                    key.data(mask)
+            self._fire_timers()
+            self._settle()
+            self._node.state_file.stamp(boottime_ns())
+
+    def close(self) -> None:
+        """Give everything back; what the worker still has to do is done first."""
+        self._server.close()
+        for router in self._fleet:
+            router.close()
+        self._worker.close()
+        self._monitor.close()
+        self._node.state_file.close()
+        self._selector.close()
+
+    # --- turns of the loop -----------------------------------------------------------------
+
+    def _finished(self, now: int) -> bool:
+        if self._stopping_until is None:
+            return False
+        return len(self._fleet) == 0 or now >= self._stopping_until
+
+    def _timeout_seconds(self) -> float | None:
+        due = [
+            at
+            for at in (self._agenda.next_ns(), self._stale_ns, self._stopping_until)
+            if at is not None
+        ]
+        return max(0, min(due) - boottime_ns()) / SECOND_NS if due else None
+
+    def _fire_timers(self) -> None:
+        now = boottime_ns()
+        next_ns = self._agenda.next_ns()
+        if next_ns is not None and next_ns <= now:
+            # The process may have been frozen since it last looked.
+            self._channels.drain()
+            self._reschedule()
+            now = boottime_ns()
+            for router in self._agenda.take_due(now):
+                router.tick(now)
+                self._touched.add(router)
+        if self._stale_ns is not None and now >= self._stale_ns:
+            _log.warning("The agent is silent for 30 s, its last verdicts stand")
+            self._stale_ns = None
+            self._node.verdicts_stale = True
+            self._judge_all(now)
+
+    def _settle(self) -> None:
+        """Schedule what was touched, and take leave of what has ended."""
+        self._reschedule()
+        ended = [router for router in self._fleet if router.ended]
+        if not ended:
+            return
+        for router in ended:
+            self._agenda.forget(router)
+        self._fleet.remove_ended()
+        if self._stopping_until is None:
+            # One that was wanted again while it was leaving starts afresh.
+            self._fleet.apply(boottime_ns(), self._desired)
+            self._touch_all()
+            self._reschedule()
+
+    def _reschedule(self) -> None:
+        for router in self._touched:
+            self._agenda.schedule(router)
+        self._touched.clear()
+
+    def _touch_all(self) -> None:
+        self._touched.update(self._fleet)
+
+    # --- what happens ----------------------------------------------------------------------
+
+    def _packet_arrived(self, index: int, packet: Packet) -> None:
+        router = self._reception.take(index, packet)
+        if router is not None:
+            self._touched.add(router)
+
+    def _worker_answered(self) -> None:
+        now = boottime_ns()
+        for result in self._worker.results():
+            if isinstance(result, DumpResult):
+                self._dumped(result)
+                continue
+            router = self._fleet.find(result.request.token)
+            if router is not None:
+                router.addresses_answered(now, result)
+                self._touched.add(router)
+
+    def _dumped(self, result: DumpResult) -> None:
+        if result.error is not None:
+            _log.error("Could not list links and addresses: %s", result.error)
+            self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
+            return
+        overflows = result.request.overflows
+        self._network_changed(self._monitor.resync(result.links, result.addresses, overflows))
+        if self._monitor.needs_resync:
+            self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
+
+    def _network_event(self) -> None:
+        had_lost_events = self._monitor.needs_resync
+        events = self._monitor.read()
+        if self._monitor.needs_resync and not had_lost_events:
+            _log.warning("Lost events of the kernel, listing links and addresses anew")
+            self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
+        self._network_changed(events)
+
+    def _network_changed(self, events: list[Event]) -> None:
+        """Act on what is not our own doing."""
+        now = boottime_ns()
+        for gone in changes.removed_of_ours(events):
+            if (gone.index, gone.address) not in self._node.tagged_addresses():
+                self._address_removed(now, gone.index, gone.address)
+        if not changes.matter(events):
+            return
+        for router in self._fleet:
+            router.network_changed(now)
+            router.judge(now)
+        self._touch_all()
+        reports = status.interfaces(self._monitor.view)
+        if reports != self._reported:
+            self._reported = reports
+            self._server.publish(Interfaces(interfaces=reports))
+
+    def _address_removed(self, now: int, index: int, address: Address) -> None:
+        for router in self._fleet:
+            if router.holds(index, address):
+                router.address_removed(now, address)
+                self._touched.add(router)
+
+    # --- what is said ----------------------------------------------------------------------
+
+    def _message(self, connection: Connection, message: ToEngine) -> None:
+        match message:
+            case Desired():
+                self._take_desired(message)
+            case Verdicts():
+                self._take_verdicts(message)
+            case StatusRequest():
+                self._server.send(connection, self._status())
+            case Subscribe():
+                connection.subscribed = True
+                self._server.send(connection, self._hello())
+
+    def _take_desired(self, desired: Desired) -> None:
+        if self._stopping_until is not None:
+            return
+        if desired != self._desired:
+            cache.store(self._cache, desired)
+            _log.info("Received %d routers of revision %d", len(desired.routers), desired.revision)
+        self._desired = desired
+        self._fleet.apply(boottime_ns(), desired)
+        self._touch_all()
+
+    def _take_verdicts(self, verdicts: Verdicts) -> None:
+        now = boottime_ns()
+        self._node.verdicts = verdicts.routers
+        self._node.verdicts_stale = False
+        self._stale_ns = now + _STALE_AFTER_NS
+        self._judge_all(now)
+
+    def _judge_all(self, now: int) -> None:
+        for router in self._fleet:
+            router.judge(now)
+        self._touch_all()
+
+    def _publish(self, transition: Transition) -> None:
+        self._server.publish(transition)
+
+    def _hello(self) -> Hello:
+        return Hello(
+            node=self._settings.node,
+            revision=self._desired.revision,
+            routers=[router.name for router in self._fleet],
+            interfaces=status.interfaces(self._monitor.view),
+        )
+
+    def _status(self) -> Status:
+        drops = dict(self._reception.drops)
+        if malformed := self._channels.malformed():
+            drops[DropReason.MALFORMED_IP_HEADER.value] = malformed
+        return Status(
+            node=self._settings.node,
+            revision=self._desired.revision,
+            virtual_routers=status.routers(self._fleet),
+            drops=drops,
+            orphaned=[router.name for router in self._fleet if router.orphaned],
+            interfaces=status.interfaces(self._monitor.view),
+        )
+
+
+def _open_state_file(settings: Settings) -> StateFile:
+    directory = Path(settings.state_directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    return StateFile(directory / STATE_FILE_NAME, boot_id())

@@ -1,0 +1,62 @@
+"""What the routers of one engine share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vip_speaker.engine.channels import Channels
+from vip_speaker.engine.compile import InstanceKey
+from vip_speaker.engine.state_file import StateFile
+from vip_speaker.linux.addresses import AddressWorker
+from vip_speaker.linux.monitor import Monitor
+from vip_speaker.linux.view import NetworkView
+from vip_speaker.messages import Transition, Verdict
+from vip_speaker.vrrp.election import Address
+
+if TYPE_CHECKING:
+    from vip_speaker.engine.router import Router
+
+
+@dataclass(slots=True)
+class Node:
+    """The node as its routers see it.
+
+    Attributes:
+        worker: asks the kernel for addresses, in a thread of its own.
+        channels: sockets.
+        monitor: links and addresses as they are now.
+        state_file: what the next life of the engine must know.
+        directory: which router and which of its instances an advert is for.
+        publish: tells subscribers of a transition.
+        verdicts: the agent's last verdicts, by router and gate.
+        verdicts_stale: nothing was heard of the agent for long.
+    """
+
+    worker: AddressWorker
+    channels: Channels
+    monitor: Monitor
+    state_file: StateFile
+    publish: Callable[[Transition], None]
+    directory: dict[InstanceKey, tuple[Router, int]] = field(default_factory=dict)
+    verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
+    verdicts_stale: bool = False
+
+    @property
+    def view(self) -> NetworkView:
+        """Links and addresses of this network namespace."""
+        return self.monitor.view
+
+    def carriers(self) -> dict[str, bool]:
+        """Return carrier by interface name, for the gates that the engine judges itself."""
+        return {link.name: link.up and link.carrier for link in self.view.links}
+
+    def tagged_addresses(self) -> set[tuple[int, Address]]:
+        """Return (interface index, address) of all that a speaker, maybe an earlier one, bound."""
+        view = self.view
+        return {
+            (link.index, tagged.address)
+            for link in view.links
+            for tagged in view.tagged_addresses(link.index)
+        }

@@ -1,0 +1,63 @@
+"""From a received packet to the router it is for, or to the counter that says why not."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from vip_speaker.engine.node import Node
+from vip_speaker.engine.router import Router
+from vip_speaker.linux.sockets import Packet
+from vip_speaker.vrrp.packet import DecodeError, DropReason, decode
+
+# A peer that sends rubbish does so every interval: one line per reason and hour is enough.
+_LOG_GAP_NS = 3600 * 1_000_000_000
+
+_log = logging.getLogger("engine")
+
+
+class Reception:
+    """Applies the receive ladder (RFC 9568 §7.1) and counts what it refuses."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._logged: dict[tuple[str, str], int] = {}
+        self.drops: Counter[str] = Counter()
+
+    def take(self, index: int, packet: Packet) -> Router | None:
+        """Hand a packet to its router and return it, or count why it was dropped."""
+        try:
+            decoded = decode(packet.payload, packet.source, packet.destination, packet.hop_limit)
+        except DecodeError as error:
+            self._drop(index, packet, error.reason, error.detail)
+            return None
+        advertisement = decoded.advertisement
+        version = packet.source.version
+        found = self._node.directory.get((index, version, advertisement.virtual_router_id))
+        if found is None:
+            detail = f"VRID {advertisement.virtual_router_id} is not configured here"
+            self._drop(index, packet, DropReason.UNKNOWN_VIRTUAL_ROUTER, detail)
+            return None
+        router, position = found
+        objection = router.instances[position].objection_to(packet.source)
+        if objection is not None:
+            detail = "its sender is not one of this virtual router"
+            self._drop(index, packet, objection, detail)
+            return None
+        router.hear(packet.received_ns, position, packet.source, advertisement)
+        return router
+
+    def _drop(self, index: int, packet: Packet, reason: DropReason, detail: str) -> None:
+        """Count at the instance that the packet seems to be for, else for the whole engine."""
+        claimed = packet.payload[1] if len(packet.payload) > 1 else 0
+        found = self._node.directory.get((index, packet.source.version, claimed))
+        if found is not None:
+            router, position = found
+            router.instances[position].counters.drops[reason.value] += 1
+        else:
+            self.drops[reason.value] += 1
+        key = (reason.value, str(packet.source))
+        last = self._logged.get(key)
+        if last is None or packet.received_ns - last > _LOG_GAP_NS:
+            self._logged[key] = packet.received_ns
+            _log.warning("Dropped an advert from %s: %s", packet.source, detail)

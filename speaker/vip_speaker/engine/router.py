@@ -1,0 +1,414 @@
+"""One router on this node: the election, its sockets, its addresses, its gates.
+
+The election decides (vip_speaker.vrrp); this class feeds it what happens and does what it says.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from vip_speaker.engine import clock
+from vip_speaker.engine.announcer import Announcer
+from vip_speaker.engine.compile import (
+    NotPlaceableError,
+    Placed,
+    address_lifetime_seconds,
+    election_config,
+    place,
+)
+from vip_speaker.engine.counters import InstanceCounters
+from vip_speaker.engine.health import GateBook
+from vip_speaker.engine.holdings import Holdings, Outcome
+from vip_speaker.engine.instance import RunningInstance
+from vip_speaker.engine.instances import RunningInstances
+from vip_speaker.engine.node import Node
+from vip_speaker.engine.prober import Prober
+from vip_speaker.engine.state_file import RouterRecord
+from vip_speaker.linux.addresses import AddressResult
+from vip_speaker.messages import DesiredRouter, GateStatus, Transition
+from vip_speaker.vrrp.actions import (
+    Action,
+    Announce,
+    BindAddresses,
+    ProbeAddresses,
+    ReleaseAddresses,
+    SendAdvertisement,
+    StateChanged,
+    StopAnnouncing,
+)
+from vip_speaker.vrrp.election import Address, Health, Heard, State
+from vip_speaker.vrrp.machine import RESUMED, Election
+from vip_speaker.vrrp.packet import Advertisement
+
+_log = logging.getLogger("engine")
+
+
+class Router:
+    """Runs one election and keeps its promises in the kernel and on the wire."""
+
+    def __init__(
+        self,
+        desired: DesiredRouter,
+        node: Node,
+        earlier: RouterRecord | None,
+        health: Health | None,
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            desired: what to run.
+            node: the node.
+            earlier: what an earlier life of this boot left of this router.
+            health: the level that counts until every gate has a verdict; None: failing.
+        """
+        self.desired = desired
+        self.orphaned = False
+        self._node = node
+        self._earlier = earlier
+        self._replacement: DesiredRouter | None = None
+        self._election: Election | None = None
+        self._instances = RunningInstances(node, self)
+        self._settled: DesiredRouter | None = None
+        self._book = GateBook(health)
+        self._holdings = Holdings(desired.name, node.worker)
+        self._announcer = Announcer()
+        self._prober = Prober()
+        self._leaving = False
+        self._waiting_for = ""
+        self._since_ns = clock.boottime_ns()
+        self.transitions = 0
+
+    # --- what is seen from outside ---------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """VirtualRouter.metadata.name."""
+        return self.desired.name
+
+    @property
+    def election(self) -> Election | None:
+        """The election, or None as long as it could never be placed on this node."""
+        return self._election
+
+    @property
+    def instances(self) -> list[RunningInstance]:
+        """The instances that have an interface and sockets now."""
+        return self._instances.running
+
+    @property
+    def gates(self) -> list[GateStatus]:
+        """Each gate as it is counted."""
+        return self._book.statuses
+
+    @property
+    def since_ns(self) -> int:
+        """When the state was entered; an engine that resumed counts from its earlier life."""
+        return self._since_ns
+
+    @property
+    def reason(self) -> str:
+        """Why the state is what it is: what the router waits for, or the election's reason."""
+        if self._waiting_for or self._election is None:
+            return self._waiting_for
+        return self._election.reason
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was told to leave for good."""
+        return self._leaving
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has left for good and holds nothing any more."""
+        return self._leaving and (self._election is None or self._election.stopped)
+
+    def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
+        """Return the counters of one instance; they outlive its sockets."""
+        return self._instances.counters(family, virtual_router_id)
+
+    def holds(self, index: int, address: Address) -> bool:
+        """Whether that address of that interface is this router's business."""
+        return self._holdings.holds(index, address)
+
+    def deadline(self) -> int | None:
+        """Return when `tick` is due next."""
+        own = self._election.deadline() if self._election else None
+        due = (
+            own,
+            self._announcer.deadline(),
+            self._prober.deadline(),
+            self._holdings.renew_ns,
+        )
+        return min((one for one in due if one is not None), default=None)
+
+    # --- configuration and the end ---------------------------------------------------------
+
+    def start(self, now: int) -> None:
+        """Take part as soon as this node has what the router needs."""
+        self.judge(now)
+        self.network_changed(now)
+
+    def configure(self, now: int, desired: DesiredRouter) -> None:
+        """Take a new configuration; what all nodes must change together restarts the election."""
+        if desired == self.desired and self._replacement is None:
+            return
+        if self._election is not None and not _same_wire(desired, self.desired):
+            _log.info("Restarting the election of %s, its wire parameters changed", self.name)
+            self._replacement = desired
+            self._apply(now, self._election.stop(now))
+            self._replace_if_stopped(now)
+            return
+        self._replacement = None
+        self.desired = desired
+        self.judge(now)
+        self.network_changed(now)
+
+    def stop(self, now: int) -> None:
+        """Leave in an orderly way; `ended` tells when it is done."""
+        self._leaving = True
+        if self._election is not None:
+            self._apply(now, self._election.stop(now))
+
+    def retire(self, now: int) -> None:
+        """Leave because the address is given up everywhere."""
+        self._leaving = True
+        if self._election is not None:
+            self._apply(now, self._election.retire(now))
+
+    def close(self) -> None:
+        """Give sockets and addresses back."""
+        self._holdings.release()
+        self._announcer.stop()
+        self._prober.stop()
+        self._instances.close()
+
+    # --- events ----------------------------------------------------------------------------
+
+    def network_changed(self, now: int) -> None:
+        """Links or addresses changed: find the place of each instance again."""
+        if self._leaving:
+            return
+        try:
+            placed = place(self.desired, self._node.view)
+            if self._settled is not self.desired or self._instances.placed != placed:
+                self._settle(now, placed)
+        except (NotPlaceableError, OSError) as error:
+            self._wait(now, str(error))
+            return
+        self._proceed(now)
+
+    def judge(self, now: int) -> None:
+        """Gates have new verdicts, or carrier changed."""
+        health = self._book.judge(
+            self.desired.gates,
+            self._node.verdicts.get(self.name, {}),
+            self._node.carriers(),
+            stale=self._node.verdicts_stale,
+        )
+        if self._election is not None and health is not self._election.health:
+            _log.info("Health of %s became %s", self.desired.display_name, health.value)
+            self._apply(now, self._election.set_health(now, health))
+            self._record()
+
+    def hear(
+        self, arrived_ns: int, position: int, source: Address, advertisement: Advertisement
+    ) -> None:
+        """Take an advert that passed every check of the receive ladder."""
+        assert self._election is not None
+        self._instances.running[position].counters.received(advertisement.priority)
+        heard = Heard(position, source, advertisement.priority, advertisement.interval_ns)
+        self._apply(arrived_ns, self._election.receive(arrived_ns, heard))
+
+    def tick(self, now: int) -> None:
+        """Act on whatever is due."""
+        taken = self._prober.tick(now)
+        if taken is not None and self._election is not None:
+            _log.warning("Router %s: somebody has %s", self.desired.display_name, taken)
+            self._apply(now, self._election.address_in_use(now))
+        if self._election is not None:
+            self._apply(now, self._election.tick(now))
+        if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
+            self._renew(now)
+        self._announcer.tick(now)
+        self._replace_if_stopped(now)
+
+    def addresses_answered(self, now: int, result: AddressResult) -> None:
+        """The kernel took the addresses, or not."""
+        answer = self._holdings.answer(now, result)
+        if self._election is None or answer.outcome is Outcome.NOTHING:
+            return
+        if answer.outcome is Outcome.BOUND:
+            self._apply(now, self._election.bound(now))
+            return
+        _log.error("Could not bind %s: %s", self.desired.display_name, answer.reason)
+        self._apply(now, self._election.bind_failed(now, answer.reason))
+
+    def address_removed(self, now: int, address: Address) -> None:
+        """Somebody else removed an address that this router holds, or it expired."""
+        if self._election is None or self._election.state is not State.ACTIVE:
+            return
+        if self._holdings.is_waiting():
+            return
+        if not self._holdings.may_rebind(now):
+            reason = f"Somebody removes {address} again and again"
+            _log.error("Gave up %s: %s", self.desired.display_name, reason)
+            self._apply(now, self._election.bind_failed(now, reason))
+            return
+        _log.warning("Binding %s again, somebody removed it", address)
+        self._bind(now)
+        self._announcer.start(now, self._instances.running)
+
+    # --- placing ---------------------------------------------------------------------------
+
+    def _settle(self, now: int, placed: tuple[Placed, ...]) -> None:
+        """Open the sockets of a place and give the election its configuration."""
+        config = election_config(self.desired, placed)
+        election = self._election
+        if election is not None and _sources(self._instances.placed) != _sources(placed):
+            self._apply(now, election.fault(now, "SourceChanged", resign=True))
+        self._instances.open(self.desired, placed)
+        self._settled = self.desired
+        if election is None:
+            self._election = Election(config, self._book.health)
+        else:
+            self._apply(now, election.reconfigure(now, config))
+
+    def _proceed(self, now: int) -> None:
+        """Everything is there: start, or go on after a fault."""
+        assert self._election is not None
+        if self._waiting_for:
+            _log.info("Router %s can run now", self.desired.display_name)
+            self._waiting_for = ""
+        if self._election.started:
+            self._apply(now, self._election.recover(now))
+            return
+        adopted = self._adopt()
+        earlier, self._earlier = self._earlier, None
+        resumable = earlier is not None and earlier.state is State.ACTIVE
+        last_sent_ns = earlier.last_sent_ns if earlier is not None and resumable else None
+        self._apply(
+            now, self._election.start(now, resume_last_sent_ns=last_sent_ns, adopted=adopted)
+        )
+        if earlier is not None and self._election.reason == RESUMED:
+            self._since_ns = earlier.since_ns
+            self._record()
+
+    def _adopt(self) -> bool:
+        """Return whether addresses of an earlier life are still bound; if so, count them ours."""
+        placed = self._instances.placed
+        tagged = self._node.tagged_addresses()
+        left = any((one.index, address) in tagged for one in placed for address in one.addresses)
+        if left:
+            self._holdings.adopt(placed)
+        return left
+
+    def _wait(self, now: int, reason: str) -> None:
+        if reason != self._waiting_for:
+            _log.warning("Router %s waits: %s", self.desired.display_name, reason)
+            self._waiting_for = reason
+        if self._election is not None and self._election.started:
+            self._apply(now, self._election.fault(now, "NotPlaceable"))
+
+    def _replace_if_stopped(self, now: int) -> None:
+        if self._replacement is None or self._election is None or not self._election.stopped:
+            return
+        self.desired, self._replacement = self._replacement, None
+        self.close()
+        self._election = self._settled = None
+        self.start(now)
+
+    # --- actions ---------------------------------------------------------------------------
+
+    def _apply(self, now: int, actions: Iterable[Action]) -> None:
+        """Do what the election says, in its order."""
+        for action in actions:
+            match action:
+                case SendAdvertisement(priority):
+                    self._send(priority)
+                case BindAddresses():
+                    self._bind(now)
+                case ReleaseAddresses():
+                    self._holdings.release()
+                case Announce():
+                    self._announcer.start(now, self._instances.running)
+                case StopAnnouncing():
+                    self._announcer.stop()
+                case StateChanged():
+                    self._state_changed(now, action)
+                case ProbeAddresses():
+                    self._prober.start(now, self._instances.running)
+
+    def _send(self, priority: int) -> None:
+        self._instances.send(priority)
+        if priority:
+            self._record()
+
+    def _bind(self, now: int) -> None:
+        assert self._election is not None
+        lifetime = address_lifetime_seconds(self._election.config)
+        self._holdings.bind(now, self._instances.placed, lifetime)
+
+    def _renew(self, now: int) -> None:
+        serving = self._election is not None and (
+            self._election.state is State.ACTIVE or self._election.yielding
+        )
+        if serving and self._holdings.is_overdue(now):
+            _log.error("No renewal of %s came through", self.desired.display_name)
+            assert self._election is not None
+            self._apply(now, self._election.bind_failed(now, "AddressesNotRenewed"))
+        elif serving:
+            self._holdings.renew(now)
+        else:
+            self._holdings.stop_renewing()
+
+    def _state_changed(self, now: int, change: StateChanged) -> None:
+        self.transitions += 1
+        self._since_ns = now
+        self._record()
+        _log.info(
+            "Router %s changed from %s to %s: %s",
+            self.desired.display_name,
+            change.previous.value,
+            change.state.value,
+            change.reason,
+        )
+        self._node.publish(
+            Transition(
+                router=self.name,
+                previous=change.previous.value,
+                state=change.state.value,
+                reason=change.reason,
+                since=clock.rfc3339(now),
+            )
+        )
+
+    def _record(self) -> None:
+        if self._election is None:
+            return
+        self._node.state_file.write(
+            self.name,
+            RouterRecord(
+                last_sent_ns=self._election.last_sent_ns,
+                since_ns=self._since_ns,
+                priority=self._election.effective_priority,
+                state=self._election.state,
+                health=self._election.health,
+            ),
+        )
+
+
+def _sources(placed: tuple[Placed, ...]) -> list[Address]:
+    return [one.source for one in placed]
+
+
+def _same_wire(one: DesiredRouter, other: DesiredRouter) -> bool:
+    """Whether an election can go on: the same instances on the same interfaces."""
+
+    def wire(router: DesiredRouter) -> list[tuple[str, int, tuple[str, ...]]]:
+        return [
+            (instance.family, instance.virtual_router_id, tuple(instance.interfaces))
+            for instance in router.instances
+        ]
+
+    return wire(one) == wire(other)

@@ -1,0 +1,138 @@
+"""The engine's end of the unix socket: connections, lines, subscriptions.
+
+A slow or silent client costs nothing: what it does not read is dropped with its connection, and a
+line that is no message is answered by closing with a log line, never by an exception.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+from collections.abc import Callable
+
+import msgspec
+
+from vip_speaker.messages import FromEngine, ToEngine, decode_to_engine, encode
+
+LINE_BYTES_MAX = 16 * 1024 * 1024
+_OUTPUT_BYTES_MAX = 16 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+
+_log = logging.getLogger("engine")
+
+
+class Connection:
+    """One client: what it has said so far and what it has not yet read."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self.socket = peer
+        self.subscribed = False
+        self._input = bytearray()
+        self.output = bytearray()
+
+    def take_lines(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that are complete now. Raises ValueError for one that is too long."""
+        self._input += chunk
+        if b"\n" not in chunk:
+            if len(self._input) > LINE_BYTES_MAX:
+                raise ValueError(f"a line of more than {LINE_BYTES_MAX} bytes")
+            return []
+        *lines, rest = bytes(self._input).split(b"\n")
+        self._input = bytearray(rest)
+        return [line for line in lines if line]
+
+
+class Server:
+    """Accepts clients, hands their messages on, sends answers without ever blocking."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        selector: selectors.BaseSelector,
+        handle: Callable[[Connection, ToEngine], None],
+    ) -> None:
+        self._selector = selector
+        self._handle = handle
+        self._listener = listener
+        self._connections: set[Connection] = set()
+        listener.setblocking(False)
+        selector.register(listener, selectors.EVENT_READ, lambda _mask: self._accept())
+
+    def close(self) -> None:
+        """Close every connection; the listening socket is the supervisor's."""
+        for connection in list(self._connections):
+            self._drop(connection)
+        self._selector.unregister(self._listener)
+
+    def send(self, connection: Connection, message: FromEngine) -> None:
+        """Queue a message for one client."""
+        if connection not in self._connections:
+            return
+        connection.output += encode(message)
+        if len(connection.output) > _OUTPUT_BYTES_MAX:
+            _log.warning("Dropped a client that does not read")
+            self._drop(connection)
+            return
+        self._flush(connection)
+
+    def publish(self, message: FromEngine) -> None:
+        """Queue a message for every subscriber."""
+        for connection in [one for one in self._connections if one.subscribed]:
+            self.send(connection, message)
+
+    def _accept(self) -> None:
+        try:
+            peer, _address = self._listener.accept()
+        except BlockingIOError:
+            return
+        peer.setblocking(False)
+        connection = Connection(peer)
+        self._connections.add(connection)
+        self._selector.register(
+            peer, selectors.EVENT_READ, lambda mask: self._ready(connection, mask)
+        )
+
+    def _ready(self, connection: Connection, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            self._flush(connection)
+        if mask & selectors.EVENT_READ and connection in self._connections:
+            self._read(connection)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            chunk = connection.socket.recv(_CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._drop(connection)
+            return
+        try:
+            for line in connection.take_lines(chunk):
+                self._handle(connection, decode_to_engine(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+            _log.warning("Dropped a client that sent no valid message: %s", error)
+            self._drop(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        try:
+            while connection.output:
+                sent = connection.socket.send(connection.output)
+                del connection.output[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(connection)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.output else 0)
+        key = self._selector.get_key(connection.socket)
+        if key.events != wanted:
+            self._selector.modify(connection.socket, wanted, key.data)
+
+    def _drop(self, connection: Connection) -> None:
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._selector.unregister(connection.socket)
+            connection.socket.close()

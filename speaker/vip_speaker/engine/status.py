@@ -1,0 +1,55 @@
+"""What the engine says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vip_speaker.engine import clock
+from vip_speaker.engine.router import Router
+from vip_speaker.linux.view import NetworkView
+from vip_speaker.messages import DesiredInstance, InterfaceReport, RouterStatus
+from vip_speaker.vrrp.election import State
+
+
+def interfaces(view: NetworkView) -> list[InterfaceReport]:
+    """Return every interface that a virtual router could use."""
+    return [
+        InterfaceReport(name=name, mac=mac, subnets=list(subnets), carrier=carrier)
+        for name, mac, subnets, carrier in view.reports()
+    ]
+
+
+def routers(running: Iterable[Router]) -> list[RouterStatus]:
+    """Return one item per instance, in the order of the routers' names."""
+    ordered = sorted(running, key=lambda router: router.desired.display_name)
+    return [
+        _instance(router, position, instance)
+        for router in ordered
+        for position, instance in enumerate(router.desired.instances)
+    ]
+
+
+def _instance(router: Router, position: int, instance: DesiredInstance) -> RouterStatus:
+    election = router.election
+    placed = router.instances[position].placed if position < len(router.instances) else None
+    source = election.active_source_on(position) if election else None
+    counters = router.counters(instance.family, instance.virtual_router_id)
+    state = election.state if election else State.INITIALIZE
+    return RouterStatus(
+        name=router.desired.display_name,
+        router=router.name,
+        interface=placed.interface if placed else "",
+        family=instance.family,
+        virtual_router_id=instance.virtual_router_id,
+        state=state.value,
+        yielding=election.yielding if election else False,
+        reason=router.reason,
+        priority=router.desired.priority,
+        effective_priority=election.effective_priority if election else router.desired.priority,
+        advertisement_interval_milliseconds=router.desired.advertisement_interval_milliseconds,
+        active_source=str(source) if source else "",
+        since=clock.rfc3339(router.since_ns),
+        addresses=instance.addresses,
+        gates=router.gates,
+        counters=counters.message(router.transitions),
+    )

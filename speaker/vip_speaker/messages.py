@@ -1,0 +1,276 @@
+"""What engine and agent say to each other over the engine's unix socket.
+
+The transport is newline-delimited JSON: one object per line, each with a `type` and a `version`.
+Whoever connects may send any message of `ToEngine`; the engine answers a `StatusRequest` with a
+`Status` on the same connection and sends the other messages of `FromEngine` to every connection
+that has sent a `Subscribe`.
+
+The whole desired state is sent each time and is idempotent.
+Omission means keep: a router ends only when its name is in `Desired.retired`, or when
+`Desired.complete` is true (a static file that parsed and validated) and it is not listed.
+
+Unknown fields are ignored, so that a newer agent can talk to an older engine.
+All addresses are text without a prefix length; times are RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+import msgspec
+
+VERSION = 1
+DEFAULT_SOCKET = "/run/vip-operator/engine.sock"
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Anything with fields that crosses the socket; field names are camelCase on the wire."""
+
+
+class Family(enum.StrEnum):
+    """Address family of one VRRP instance."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class PreemptionMode(enum.StrEnum):
+    """Preempt_Mode of RFC 9568 §6.1, with a delayed form."""
+
+    ALWAYS = "Always"
+    NEVER = "Never"
+    DELAYED = "Delayed"
+
+
+class FailureAction(enum.StrEnum):
+    """What a failing gate does to its node."""
+
+    LOWER_PRIORITY = "LowerPriority"
+    WITHDRAW = "Withdraw"
+
+
+class Checksum(enum.StrEnum):
+    """Form of the IPv4 checksum that is sent; both are accepted (RFC 9568 §5.2.8)."""
+
+    PSEUDO_HEADER = "PseudoHeader"
+    MESSAGE_ONLY = "MessageOnly"
+
+
+class VerdictState(enum.StrEnum):
+    """What a gate says of this node. Unknown counts as failing only after a cold start."""
+
+    PASSING = "Passing"
+    FAILING = "Failing"
+    UNKNOWN = "Unknown"
+    NOT_APPLICABLE = "NotApplicable"
+
+
+# --- agent to engine ---------------------------------------------------------------------------
+
+
+class DesiredInstance(Message, frozen=True, kw_only=True):
+    """One (network, family, VRID) of an election."""
+
+    family: Family
+    virtual_router_id: int = msgspec.field(name="virtualRouterID")
+    # Patterns in order; the first that matches an existing interface is used.
+    # Empty: the interface whose subnet holds the first address.
+    interfaces: list[str] = []
+    addresses: list[str]
+    # Addresses that adverts may come from; None means anyone on the link (static mode).
+    sources: list[str] | None = None
+
+
+class DesiredGate(Message, frozen=True, kw_only=True):
+    """What the engine must know of a gate: what its failing means.
+
+    `interface` set means that the engine judges carrier itself and needs no verdict.
+    """
+
+    name: str
+    action: FailureAction = FailureAction.LOWER_PRIORITY
+    by: int = 100
+    interface: str | None = None
+
+
+class DesiredRouter(Message, frozen=True, kw_only=True):
+    """One election as this node takes part in it."""
+
+    name: str  # VirtualRouter.metadata.name: vip.NAMESPACE.NAME or group.NAMESPACE.GROUP
+    display_name: str  # NAMESPACE/NAME or NAMESPACE/GROUP
+    revision: int = 0
+    priority: int  # base priority of this node, 1-255
+    slot: int = 0
+    # True where the slot came from a hash and may collide: a delay below one step is added.
+    slot_is_hashed: bool = False
+    step: int = 3  # priority points between neighbouring slots
+    advertisement_interval_milliseconds: int = 1000
+    preemption: PreemptionMode = PreemptionMode.NEVER
+    preemption_delay_seconds: int = 0
+    health_bands: bool = True  # False with routers that are not ours (additionalPeers)
+    checksum: Checksum = Checksum.PSEUDO_HEADER
+    generate_link_local: bool = True  # first IPv6 address, RFC 9568 §5.2.9
+    bootstrap: bool = False
+    instances: list[DesiredInstance]
+    gates: list[DesiredGate] = []
+
+
+class Desired(Message, frozen=True, kw_only=True, tag_field="type", tag="desired"):
+    """Everything this node should run. Sent whole at every change; idempotent."""
+
+    version: int = VERSION
+    node: str
+    revision: int = 0
+    routers: list[DesiredRouter] = []
+    retired: list[str] = []
+    complete: bool = False
+
+
+class Verdict(Message, frozen=True, kw_only=True):
+    """A gate's word on this node, with the reason in a form a person can read."""
+
+    state: VerdictState
+    reason: str = ""
+
+
+class Verdicts(Message, frozen=True, kw_only=True, tag_field="type", tag="verdicts"):
+    """Every verdict known to the agent: router name to gate name to verdict.
+
+    Sent whole at every change and at least every 10 s; after 30 s without one the engine reports
+    the gates as stale and keeps the priority.
+    """
+
+    version: int = VERSION
+    routers: dict[str, dict[str, Verdict]]
+
+
+class StatusRequest(Message, frozen=True, kw_only=True, tag_field="type", tag="status"):
+    """Ask for a `Status`; anyone may, and the agent need not be alive."""
+
+    version: int = VERSION
+
+
+class Subscribe(Message, frozen=True, kw_only=True, tag_field="type", tag="subscribe"):
+    """Receive `Hello` now, and `Transition` and `Interfaces` from now on."""
+
+    version: int = VERSION
+
+
+ToEngine = Desired | Verdicts | StatusRequest | Subscribe
+
+
+# --- engine to agent ---------------------------------------------------------------------------
+
+
+class InterfaceReport(Message, frozen=True, kw_only=True):
+    """An up, non-loopback interface that is not a container's veth."""
+
+    name: str
+    mac: str
+    subnets: list[str]  # 192.0.2.11/24, fe80::1/64: address of the node with its prefix length
+    carrier: bool
+
+
+class Hello(Message, frozen=True, kw_only=True, tag_field="type", tag="hello"):
+    """First message on a subscribed connection: what the engine runs and sees."""
+
+    version: int = VERSION
+    node: str
+    revision: int
+    routers: list[str]
+    interfaces: list[InterfaceReport]
+
+
+class Transition(Message, frozen=True, kw_only=True, tag_field="type", tag="transition"):
+    """A router changed its state."""
+
+    version: int = VERSION
+    router: str
+    previous: str
+    state: str
+    reason: str
+    since: str
+
+
+class Interfaces(Message, frozen=True, kw_only=True, tag_field="type", tag="interfaces"):
+    """Interfaces changed; the whole list."""
+
+    version: int = VERSION
+    interfaces: list[InterfaceReport]
+
+
+class GateStatus(Message, frozen=True, kw_only=True):
+    """A gate as the engine counts it."""
+
+    name: str
+    state: VerdictState
+    reason: str = ""
+    stale: bool = False
+
+
+class Counters(Message, frozen=True, kw_only=True):
+    """Since the engine started this router; drops by reason (`vrrp.packet.DropReason`)."""
+
+    advertisements_sent: int = 0
+    advertisements_received: int = 0
+    priority_zero_sent: int = 0
+    priority_zero_received: int = 0
+    transitions: int = 0
+    drops: dict[str, int] = {}
+
+
+class RouterStatus(Message, frozen=True, kw_only=True):
+    """One item per instance; an election of two families has two items with one `name`."""
+
+    name: str  # display name
+    router: str  # VirtualRouter name
+    interface: str  # empty while it waits for one
+    family: Family
+    virtual_router_id: int = msgspec.field(name="virtualRouterID")
+    state: Literal["Initialize", "Backup", "Active"]
+    yielding: bool = False
+    reason: str = ""
+    priority: int
+    effective_priority: int
+    advertisement_interval_milliseconds: int
+    active_source: str = ""  # whose advert was accepted last; empty when Active or unknown
+    since: str
+    addresses: list[str]
+    gates: list[GateStatus]
+    counters: Counters
+
+
+class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusReply"):
+    """The answer to a `StatusRequest`."""
+
+    version: int = VERSION
+    node: str
+    revision: int
+    virtual_routers: list[RouterStatus]
+    # Packets that belong to no router of ours, by reason, and trouble that belongs to no router.
+    drops: dict[str, int] = {}
+    orphaned: list[str] = []
+    interfaces: list[InterfaceReport] = []
+
+
+FromEngine = Hello | Transition | Interfaces | Status
+
+_encoder = msgspec.json.Encoder()
+_to_engine: msgspec.json.Decoder[ToEngine] = msgspec.json.Decoder(ToEngine)
+_from_engine: msgspec.json.Decoder[FromEngine] = msgspec.json.Decoder(FromEngine)
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as one line, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_to_engine(line: bytes) -> ToEngine:
+    """Return what a client said. Raises msgspec.MsgspecError (a ValueError) on anything else."""
+    return _to_engine.decode(line)
+
+
+def decode_from_engine(line: bytes) -> FromEngine:
+    """Return what the engine said. Raises msgspec.MsgspecError (a ValueError) on anything else."""
+    return _from_engine.decode(line)

@@ -1,0 +1,191 @@
+"""A router finds its place on a node, or says in words why there is none."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from vip_speaker.engine.compile import (
+    NotPlaceableError,
+    address_lifetime_seconds,
+    election_config,
+    place,
+)
+from vip_speaker.linux.ownership import PROTOCOL
+from vip_speaker.linux.rtnetlink import InterfaceAddress, Link
+from vip_speaker.linux.view import NetworkView
+from vip_speaker.messages import DesiredInstance, DesiredRouter, Family
+
+MAC = bytes.fromhex("020000000011")
+
+
+def link(index: int, name: str, *, up: bool = True, carrier: bool = True) -> Link:
+    """Return an interface."""
+    return Link(
+        index, name, MAC, up=up, carrier=carrier, loopback=False, kind="", master=0, mtu=1500
+    )
+
+
+def address(index: int, text: str, *, protocol: int | None = None) -> InterfaceAddress:
+    """Return an address as the kernel lists it."""
+    interface = ip_interface(text)
+    return InterfaceAddress(
+        index=index,
+        family=interface.version,
+        address=interface.ip,
+        prefix_length=interface.network.prefixlen,
+        protocol=protocol,
+        label="",
+        flags=0,
+        scope=253 if interface.ip.is_link_local else 0,
+        valid_seconds=None,
+    )
+
+
+NODE = (
+    address(2, "192.0.2.11/24"),
+    address(2, "2001:db8::11/64"),
+    address(2, "fe80::11/64"),
+)
+
+
+def view(*links: Link, addresses: tuple[InterfaceAddress, ...] = NODE) -> NetworkView:
+    """Return a node with eth0 and its addresses, or with these links."""
+    return NetworkView(links or (link(2, "eth0"),), addresses)
+
+
+def router(*addresses: str, **fields: object) -> DesiredRouter:
+    """Return a router with one instance per family of the addresses."""
+    families: dict[Family, list[str]] = {}
+    for text in addresses:
+        family = Family.IPV4 if ip_address(text).version == 4 else Family.IPV6
+        families.setdefault(family, []).append(text)
+    instances = [
+        DesiredInstance(family=family, virtual_router_id=51, addresses=listed)
+        for family, listed in families.items()
+    ]
+    values: dict[str, object] = {
+        "name": "vip.default.web",
+        "display_name": "default/web",
+        "priority": 254,
+        "instances": instances,
+    }
+    return DesiredRouter(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def refusal(wanted: DesiredRouter, seen: NetworkView) -> str:
+    """Return why a router has no place."""
+    with pytest.raises(NotPlaceableError) as refused:
+        place(wanted, seen)
+    return str(refused.value)
+
+
+def test_ipv4_is_placed_by_its_subnet() -> None:
+    """Without a word about interfaces the subnet of the address decides."""
+    (placed,) = place(router("192.0.2.100"), view())
+    assert (placed.interface, placed.source) == ("eth0", ip_address("192.0.2.11"))
+    assert placed.key == (2, 4, 51)
+    assert placed.addresses == (ip_address("192.0.2.100"),)
+
+
+def test_ipv6_gets_a_link_local_address_first() -> None:
+    """RFC 9568 §5.2.9 wants the virtual router's link-local address first."""
+    (placed,) = place(router("2001:db8::100"), view())
+    assert placed.source == ip_address("fe80::11")
+    assert placed.addresses == (ip_address("fe80::112:33"), ip_address("2001:db8::100"))
+    assert placed.wanted == ("2001:db8::100",)
+
+
+def test_no_link_local_address_is_made_for_external_peers() -> None:
+    """A keepalived peer rejects an address list that differs from its own."""
+    (placed,) = place(router("2001:db8::100", generate_link_local=False), view())
+    assert placed.addresses == (ip_address("2001:db8::100"),)
+
+
+def test_a_link_local_address_of_the_user_comes_first() -> None:
+    """One that is given is used, in the place where the RFC wants it."""
+    (placed,) = place(router("2001:db8::100", "fe80::100"), view())
+    assert placed.addresses == (ip_address("fe80::100"), ip_address("2001:db8::100"))
+
+
+def test_dual_stack_has_two_instances() -> None:
+    """Both families of one election are placed, in their order."""
+    placed = place(router("192.0.2.100", "2001:db8::100"), view())
+    assert [one.key for one in placed] == [(2, 4, 51), (2, 6, 51)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("192.0.2.0", "network address"),
+        ("192.0.2.255", "broadcast address"),
+        ("192.0.2.11", "the node's own address"),
+        ("198.51.100.7", "No interface of this node is in the subnet"),
+    ],
+)
+def test_addresses_that_fit_no_node(text: str, words: str) -> None:
+    """The reason names the address and what is wrong with it."""
+    reason = refusal(router(text), view())
+    assert words in reason
+    assert text in reason
+
+
+def test_missing_interface_is_named() -> None:
+    """A router that waits for an interface says for which."""
+    instances = [
+        DesiredInstance(
+            family=Family.IPV4,
+            virtual_router_id=51,
+            interfaces=["bond0"],
+            addresses=["192.0.2.100"],
+        )
+    ]
+    assert "bond0" in refusal(router("192.0.2.100", instances=instances), view())
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (link(2, "eth0", carrier=False), "eth0 has no carrier"),
+        (link(2, "eth0", up=False, carrier=False), "eth0 is down"),
+    ],
+)
+def test_a_dead_link_is_named(seen: Link, words: str) -> None:
+    """Carrier and administrative state are told apart."""
+    assert words in refusal(router("192.0.2.100"), view(seen))
+
+
+def test_missing_source_address_is_named() -> None:
+    """An interface without a link-local address cannot send IPv6 adverts."""
+    seen = view(addresses=(address(2, "2001:db8::11/64"),))
+    assert "link-local" in refusal(router("2001:db8::100"), seen)
+
+
+def test_an_address_of_ours_from_an_earlier_life_is_no_obstacle() -> None:
+    """What carries our tag is neither the node's own address nor a source of adverts."""
+    left = address(2, "192.0.2.100/32", protocol=PROTOCOL)
+    (placed,) = place(router("192.0.2.100"), view(addresses=(left, *NODE)))
+    assert placed.source == ip_address("192.0.2.11")
+
+
+def test_hashed_slots_get_a_delay_below_one_step() -> None:
+    """Two neighbours that drew one slot differ, and never by a whole step."""
+    wanted = router("192.0.2.100", slot_is_hashed=True)
+    delays = set()
+    for last in range(11, 15):
+        own = (address(2, f"192.0.2.{last}/24"),)
+        config = election_config(wanted, place(wanted, view(addresses=own)))
+        delays.add(config.tie_delay_ns)
+    step_ns = 3 * 1_000_000_000 // 256
+    assert len(delays) == 4
+    assert max(delays) < step_ns
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [(10, 3), (100, 3), (1000, 3), (1500, 4), (40950, 122)]
+)
+def test_lifetime_covers_the_down_interval(milliseconds: int, seconds: int) -> None:
+    """The kernel keeps an address as long as the others wait at least, and 3 s at least."""
+    wanted = router("192.0.2.100", advertisement_interval_milliseconds=milliseconds)
+    assert address_lifetime_seconds(election_config(wanted, place(wanted, view()))) == seconds

@@ -1,0 +1,94 @@
+"""Verdicts become a level of health, and an unknown one is never taken for good news."""
+
+from __future__ import annotations
+
+import pytest
+
+from vip_speaker.engine.health import GateBook, fold
+from vip_speaker.messages import DesiredGate, FailureAction, GateStatus, Verdict, VerdictState
+from vip_speaker.vrrp.election import Health
+
+LOWER = DesiredGate(name="web")
+WITHDRAW = DesiredGate(name="disk", action=FailureAction.WITHDRAW)
+CARRIER = DesiredGate(name="uplink", interface="eth1")
+
+PASSING = Verdict(state=VerdictState.PASSING, reason="HTTP 200")
+FAILING = Verdict(state=VerdictState.FAILING, reason="HTTP 503")
+NOT_APPLICABLE = Verdict(state=VerdictState.NOT_APPLICABLE)
+
+
+def judge(book: GateBook, *gates: DesiredGate, **verdicts: Verdict) -> Health:
+    """Judge with verdicts by gate name and eth1 up."""
+    return book.judge(list(gates), verdicts, {"eth1": True}, stale=False)
+
+
+def cold() -> GateBook:
+    """Return the book of an engine that knows nothing of an earlier life."""
+    return GateBook(None)
+
+
+@pytest.mark.parametrize(
+    ("failing", "expected"),
+    [
+        ([], Health.HEALTHY),
+        (["web"], Health.FAILING),
+        (["disk"], Health.WITHDRAWN),
+        (["web", "disk"], Health.WITHDRAWN),
+    ],
+)
+def test_fold(failing: list[str], expected: Health) -> None:
+    """The worst action of a failing gate decides."""
+    statuses = [GateStatus(name=name, state=VerdictState.FAILING) for name in failing]
+    assert fold([LOWER, WITHDRAW], statuses) is expected
+
+
+def test_no_gates_is_healthy() -> None:
+    """A router without gates is healthy from the start."""
+    assert judge(cold()) is Health.HEALTHY
+
+
+def test_unknown_counts_as_failing_after_a_cold_start() -> None:
+    """Until every gate has a verdict a node must not win an address into a black hole."""
+    assert judge(cold(), LOWER, WITHDRAW, disk=PASSING) is Health.FAILING
+
+
+def test_unknown_keeps_the_level_of_an_earlier_life() -> None:
+    """An engine that resumes neither improves nor worsens before it knows better."""
+    for health in Health:
+        assert judge(GateBook(health), LOWER) is health
+
+
+def test_a_lost_verdict_stands() -> None:
+    """An agent that goes away takes no verdict with it; it is marked as stale."""
+    book = cold()
+    judge(book, LOWER, web=FAILING)
+    assert judge(book, LOWER) is Health.FAILING
+    assert [(one.reason, one.stale) for one in book.statuses] == [("HTTP 503", True)]
+
+
+def test_a_gate_added_later_changes_nothing_until_it_has_a_verdict() -> None:
+    """An edit of the gates must not move an address by itself."""
+    book = cold()
+    assert judge(book, LOWER, web=PASSING) is Health.HEALTHY
+    assert judge(book, LOWER, WITHDRAW, web=PASSING) is Health.HEALTHY
+    assert judge(book, LOWER, WITHDRAW, web=PASSING, disk=FAILING) is Health.WITHDRAWN
+
+
+def test_not_applicable_does_not_count() -> None:
+    """A gate that means nothing in this mode is neither unknown nor failing."""
+    assert judge(cold(), LOWER, web=NOT_APPLICABLE) is Health.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("carriers", "expected", "reason"),
+    [
+        ({"eth1": True}, Health.HEALTHY, "eth1 has carrier"),
+        ({"eth1": False}, Health.FAILING, "Interface eth1 has no carrier"),
+        ({}, Health.FAILING, "Interface eth1 does not exist"),
+    ],
+)
+def test_carrier_is_judged_here(carriers: dict[str, bool], expected: Health, reason: str) -> None:
+    """An interface gate needs no agent."""
+    book = cold()
+    assert book.judge([CARRIER], {}, carriers, stale=True) is expected
+    assert book.statuses[0].reason == reason

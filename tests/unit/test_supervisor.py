@@ -1,0 +1,77 @@
+"""The supervisor's rules: how soon a child comes back, and who holds the node."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from vip_speaker import supervisor
+from vip_speaker.supervisor import CannotStartError, Child, listen, take_node_lock
+
+
+@pytest.fixture(autouse=True)
+def own_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Use a lock of the test's own: a speaker may run on the machine."""
+    monkeypatch.setattr(supervisor, "NODE_LOCK", f"\0vip-operator-test/{tmp_path}")
+
+
+def test_an_engine_is_restarted_at_once() -> None:
+    """The first deaths cost no delay: a resume must stay inside the window of the peers."""
+    engine = Child("engine", 0.0)
+    engine.started = 100.0
+    assert [engine.died(100.1) for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_an_engine_that_dies_again_and_again_is_slowed_down() -> None:
+    """A crash loop backs off, within a limit."""
+    engine = Child("engine", 0.0)
+    engine.started = 100.0
+    delays = [engine.died(100.1) for _ in range(12)]
+    assert delays[3] > 0
+    assert delays == sorted(delays)
+    assert delays[-1] == 5.0
+
+
+def test_a_long_life_clears_the_record() -> None:
+    """Deaths that lie far apart are not a crash loop."""
+    engine = Child("engine", 0.0)
+    engine.started = 100.0
+    for _ in range(10):
+        engine.died(100.1)
+    engine.started = 200.0
+    assert engine.died(300.0) == 0.0
+
+
+def test_one_speaker_per_node() -> None:
+    """A second speaker is refused with the process that holds the node."""
+    with take_node_lock(), pytest.raises(CannotStartError) as refusal:
+        take_node_lock()
+    assert f"process {os.getpid()}" in str(refusal.value)
+
+
+def test_the_lock_ends_with_its_holder() -> None:
+    """Nothing is left behind that would keep the next speaker out."""
+    take_node_lock().close()
+    take_node_lock().close()
+
+
+def test_listen_replaces_a_socket_that_a_killed_speaker_left(tmp_path: Path) -> None:
+    """The path is free again after a SIGKILL."""
+    path = tmp_path / "run" / "engine.sock"
+    listen(path).close()
+    listener = listen(path)
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(path))
+    client.close()
+    listener.close()
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
+def test_listen_names_the_path_and_the_way_out(tmp_path: Path) -> None:
+    """A socket that cannot be made is one clear sentence."""
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotStartError, match=r"file/engine\.sock.*--socket"):
+        listen(tmp_path / "file" / "engine.sock")
