@@ -1,0 +1,1 @@
+"""What the engine needs of Linux: sockets, addresses, links, announcements; no VRRP in here."""

@@ -1,0 +1,249 @@
+"""What this node's network looks like, and what that means for an address. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import NamedTuple
+
+from vip_speaker.linux.ownership import is_ours
+from vip_speaker.linux.rtnetlink import (
+    IFA_F_DADFAILED,
+    IFA_F_DEPRECATED,
+    IFA_F_SECONDARY,
+    IFA_F_TENTATIVE,
+    Address,
+    InterfaceAddress,
+    Link,
+)
+
+Interface = IPv4Interface | IPv6Interface
+
+_CONTAINER_VETH_NAMES = ("veth*", "cali*", "lxc*")
+
+
+class InterfaceFacts(NamedTuple):
+    """An interface as it is reported to others.
+
+    Attributes:
+        name: its name.
+        mac: hardware address, 02:00:00:00:00:01.
+        subnets: the node's own addresses on it with their prefix lengths, 192.0.2.11/24.
+        carrier: whether the link is there.
+    """
+
+    name: str
+    mac: str
+    subnets: tuple[str, ...]
+    carrier: bool
+
+
+class NetworkView:
+    """Links and addresses of one network namespace at one moment.
+
+    Addresses that carry our tag are virtual ones: they count neither as the node's own nor as a
+    subnet.
+    """
+
+    def __init__(self, links: Iterable[Link], addresses: Iterable[InterfaceAddress]) -> None:
+        self._links = {link.index: link for link in links}
+        self._names = {link.name: link for link in self._links.values()}
+        self._own: dict[int, list[InterfaceAddress]] = {}
+        self._tagged: dict[int, list[InterfaceAddress]] = {}
+        self._subnets: dict[int, tuple[Interface, ...]] = {}
+        for address in addresses:
+            kept = self._tagged if is_ours(address) else self._own
+            kept.setdefault(address.index, []).append(address)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Every interface, by index."""
+        return tuple(self._links[index] for index in sorted(self._links))
+
+    def link(self, name: str) -> Link | None:
+        """Return the interface of that name."""
+        return self._names.get(name)
+
+    def link_by_index(self, index: int) -> Link | None:
+        """Return the interface with that index."""
+        return self._links.get(index)
+
+    def own_addresses(self, index: int) -> tuple[InterfaceAddress, ...]:
+        """Return the addresses of an interface that are not tagged as ours, in kernel order."""
+        return tuple(self._own.get(index, ()))
+
+    def tagged_addresses(self, index: int) -> tuple[InterfaceAddress, ...]:
+        """Return the virtual addresses that a speaker, maybe of an earlier life, has bound."""
+        return tuple(self._tagged.get(index, ()))
+
+    def primary_ipv4(self, index: int) -> IPv4Address | None:
+        """Return the IPv4 address that adverts come from (RFC 9568 §5.1.1.1).
+
+        The first of the widest scope; a /32, which may be somebody else's virtual address, only
+        if there is nothing better.
+        """
+        candidates = [
+            (one.prefix_length == 32, one.scope, order, one.address)
+            for order, one in enumerate(self._own.get(index, ()))
+            if isinstance(one.address, IPv4Address) and not one.flags & IFA_F_SECONDARY
+        ]
+        return min(candidates)[3] if candidates else None
+
+    def link_local_ipv6(self, index: int) -> IPv6Address | None:
+        """Return the IPv6 link-local address that adverts come from (RFC 9568 §5.1.2.1).
+
+        One that is still tentative, or failed duplicate address detection, cannot be used.
+        """
+        candidates = [
+            (bool(one.flags & IFA_F_DEPRECATED), order, one.address)
+            for order, one in enumerate(self._own.get(index, ()))
+            if isinstance(one.address, IPv6Address)
+            and one.address.is_link_local
+            and not one.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
+        ]
+        return min(candidates)[2] if candidates else None
+
+    def subnets(self, index: int) -> tuple[Interface, ...]:
+        """Return the node's own addresses on an interface with their prefix lengths."""
+        known = self._subnets.get(index)
+        if known is None:
+            known = tuple(_interface(one) for one in self._own.get(index, ()))
+            self._subnets[index] = known
+        return known
+
+    def interface_for(self, patterns: Sequence[str], addresses: Sequence[Address]) -> Link | str:
+        """Return the interface for these virtual addresses, or a sentence on why there is none.
+
+        Args:
+            patterns: shell globs in order; the first that matches an interface decides. Where it
+                matches several, one whose subnet holds the address is preferred, then the one
+                with the lowest index; loopback only by its own name. Empty: the interface whose
+                subnet holds the first address.
+            addresses: the virtual addresses; a link-local one tells nothing about the interface,
+                unless there is no other.
+        """
+        decisive = next((one for one in addresses if not one.is_link_local), None)
+        if not patterns:
+            return self._interface_by_subnet(decisive)
+        for pattern in patterns:
+            matching = [link for link in self.links if _matches(link, pattern)]
+            if matching:
+                return min(matching, key=lambda link: self._distance(link.index, decisive))
+        names = ", ".join(link.name for link in self.links)
+        return f"No interface matches {' or '.join(patterns)}; this node has {names}"
+
+    def check_address(self, index: int, address: Address) -> str | None:
+        """Return what speaks against binding a virtual address to an interface, None if nothing.
+
+        An address that the node has on another interface is refused as well, except on loopback
+        and dummy interfaces, where load balancers of other kinds park the addresses they serve.
+        """
+        name = self._name(index)
+        for holder in self._holders.get(address, ()):
+            # Every link has a link-local network of its own.
+            elsewhere = address.is_link_local or self._is_parking(holder)
+            if holder == index or not elsewhere:
+                return (
+                    f"{address} is the node's own address on {self._name(holder)}: "
+                    f"choose one that no node has, or remove it there"
+                )
+        subnet = self._narrowest_subnet(index, address)
+        if subnet is None:
+            return f"{address} is in no connected subnet of {name} ({self._subnet_text(index)})"
+        network = subnet.network
+        if network.prefixlen >= network.max_prefixlen - 1:
+            return None  # RFC 3021, RFC 6164: no network and no broadcast address
+        if address == network.network_address:
+            return f"{address} is the network address of {network}, the subnet of {name}"
+        if address.version == 4 and address == network.broadcast_address:
+            return f"{address} is the broadcast address of {network}, the subnet of {name}"
+        return None
+
+    def reports(self) -> list[InterfaceFacts]:
+        """Return every up interface that a virtual address could be on.
+
+        Loopback is left out, and the node's ends of containers' links: a veth that belongs to a
+        bridge, or whose name is one that container networks give. A plain veth called eth0 is
+        what a container, or a host in a laboratory, sees as its network card.
+        """
+        return [
+            InterfaceFacts(
+                link.name,
+                link.mac.hex(":"),
+                tuple(str(subnet) for subnet in self.subnets(link.index)),
+                link.carrier,
+            )
+            for link in self.links
+            if link.up and not link.loopback and not _is_container_end(link)
+        ]
+
+    def _interface_by_subnet(self, address: Address | None) -> Link | str:
+        if address is None:
+            return "A link-local address fits every interface: name one in vrrp.interfaces"
+        holding = [
+            link
+            for link in self.links
+            if not link.loopback and self._narrowest_subnet(link.index, address) is not None
+        ]
+        if holding:
+            return min(holding, key=lambda link: self._distance(link.index, address))
+        have = "; ".join(
+            f"{link.name} ({self._subnet_text(link.index)})"
+            for link in self.links
+            if not link.loopback and self._own.get(link.index)
+        )
+        return (
+            f"No interface of this node is in the subnet of {address}: this node has "
+            f"{have or 'no address at all'}; name an interface in vrrp.interfaces, "
+            f"or give this node an address in that subnet"
+        )
+
+    def _distance(self, index: int, address: Address | None) -> tuple[int, int]:
+        """Order interfaces: the narrowest subnet that holds the address first, then by index."""
+        subnet = None if address is None else self._narrowest_subnet(index, address)
+        return (1 if subnet is None else -subnet.network.prefixlen), index
+
+    def _narrowest_subnet(self, index: int, address: Address) -> Interface | None:
+        holding = [subnet for subnet in self.subnets(index) if address in subnet.network]
+        return max(holding, key=lambda subnet: subnet.network.prefixlen, default=None)
+
+    def _subnet_text(self, index: int) -> str:
+        return ", ".join(str(subnet) for subnet in self.subnets(index)) or "no address of its own"
+
+    @cached_property
+    def _holders(self) -> dict[Address, list[int]]:
+        """Index of every interface that has the address as the node's own."""
+        holders: dict[Address, list[int]] = {}
+        for index, addresses in self._own.items():
+            for one in addresses:
+                holders.setdefault(one.address, []).append(index)
+        return holders
+
+    def _name(self, index: int) -> str:
+        link = self._links.get(index)
+        return link.name if link else f"interface {index}"
+
+    def _is_parking(self, index: int) -> bool:
+        link = self._links.get(index)
+        return link is not None and (link.loopback or link.kind == "dummy")
+
+
+def _interface(one: InterfaceAddress) -> Interface:
+    if isinstance(one.address, IPv4Address):
+        return IPv4Interface((one.address, one.prefix_length))
+    return IPv6Interface((one.address, one.prefix_length))
+
+
+def _matches(link: Link, pattern: str) -> bool:
+    if link.loopback:
+        return link.name == pattern
+    return fnmatch.fnmatchcase(link.name, pattern)
+
+
+def _is_container_end(link: Link) -> bool:
+    if link.kind != "veth":
+        return False
+    named = any(fnmatch.fnmatchcase(link.name, pattern) for pattern in _CONTAINER_VETH_NAMES)
+    return bool(link.master) or named
