@@ -13,15 +13,11 @@ from pathlib import Path
 
 from vip_speaker import log
 from vip_speaker.engine.loop import Engine
-from vip_speaker.linux.capability import MissingCapabilityError
+from vip_speaker.linux.capability import MissingCapabilityError, check_capabilities
 from vip_speaker.settings import LIFELINE_VARIABLE, LISTENER_VARIABLE, Settings
 from vip_speaker.supervisor import EXIT_CANNOT_RUN, listen
 
 _REAL_TIME_PRIORITY = 10
-_CAPABILITIES = (
-    ("CAP_NET_RAW", 13, "to speak VRRP on the link"),
-    ("CAP_NET_ADMIN", 12, "to bind addresses"),
-)
 
 _log = logging.getLogger("engine")
 
@@ -30,7 +26,7 @@ def main(settings: Settings) -> int:
     """Run the engine until it is told to end; return the exit status."""
     log.configure(settings.log_level, "engine")
     try:
-        _check_capabilities()
+        check_capabilities()
     except MissingCapabilityError as error:
         _log.error("%s", error)
         return EXIT_CANNOT_RUN
@@ -50,15 +46,6 @@ def main(settings: Settings) -> int:
         engine.close()
     _log.info("Ended")
     return 0
-
-
-def _check_capabilities() -> None:
-    """Raise MissingCapabilityError for the first one that is not in effect (capabilities(7))."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    effective = int(status.split("CapEff:")[1].split()[0], 16)
-    for name, bit, purpose in _CAPABILITIES:
-        if not effective >> bit & 1:
-            raise MissingCapabilityError(name, purpose)
 
 
 def _listener(settings: Settings) -> socket.socket:

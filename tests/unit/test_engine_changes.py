@@ -1,0 +1,51 @@
+"""News of the kernel that concern the engine, told apart from the echo of its own deeds."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from vip_speaker.engine.changes import matter, removed_of_ours
+from vip_speaker.linux.monitor import AddressChanged, Event, LinkChanged
+from vip_speaker.linux.ownership import PROTOCOL
+from vip_speaker.linux.rtnetlink import InterfaceAddress, Link
+
+LINK = Link(
+    2, "eth0", b"\2\0\0\0\0\1", up=True, carrier=True, loopback=False, kind="", master=0, mtu=1500
+)
+
+
+def address(protocol: int | None) -> InterfaceAddress:
+    """Return a host address with this tag."""
+    return InterfaceAddress(
+        index=2,
+        family=4,
+        address=ip_address("192.0.2.100"),
+        prefix_length=32,
+        protocol=protocol,
+        label="",
+        flags=0,
+        scope=0,
+        valid_seconds=3,
+    )
+
+
+OURS, FOREIGN = address(PROTOCOL), address(None)
+
+
+@pytest.mark.parametrize(
+    ("event", "matters", "removed"),
+    [
+        (LinkChanged(LINK, None), True, False),
+        (LinkChanged(None, LINK), True, False),
+        (AddressChanged(None, OURS), False, False),
+        (AddressChanged(OURS, None), False, True),
+        (AddressChanged(None, FOREIGN), True, False),
+        (AddressChanged(FOREIGN, None), True, False),
+    ],
+)
+def test_news(event: Event, *, matters: bool, removed: bool) -> None:
+    """Links and foreign addresses matter; of ours only the loss does."""
+    assert matter([event]) is matters
+    assert bool(removed_of_ours([event])) is removed
