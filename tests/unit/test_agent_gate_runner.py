@@ -1,0 +1,162 @@
+"""Which gates run as the configuration changes, and what of them the engine is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from vip_model.resources.gate import Gate
+from vip_speaker.agent.gate_runner import GateRunner
+from vip_speaker.agent.report import GateDetail
+from vip_speaker.gates.verdict import Outcome, Tally
+from vip_speaker.messages import Verdict, Verdicts, VerdictState
+
+WEB = ("vip.shop.web", "nginx")
+DATABASE = ("vip.shop.database", "port")
+
+
+class ScriptedGate:
+    """A gate whose outcomes the test decides."""
+
+    def __init__(self, spec: Gate, on_change: Callable[[], None]) -> None:
+        self.spec = spec
+        self.tally = Tally(spec.success_threshold, spec.failure_threshold)
+        self.started = 0
+        self.stopped = 0
+        self._on_change = on_change
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict now."""
+        return self.tally.verdict
+
+    def start(self) -> None:
+        """Note it."""
+        self.started += 1
+
+    async def stop(self) -> None:
+        """Note it."""
+        self.stopped += 1
+
+    def count(self, *, passed: bool, now_ns: int = 0) -> None:
+        """Count an outcome as a probe would."""
+        if self.tally.count(now_ns, Outcome(passed=passed, reason="up" if passed else "down")):
+            self._on_change()
+
+
+class Scene:
+    """A runner of scripted gates."""
+
+    def __init__(self) -> None:
+        self.made: list[ScriptedGate] = []
+        self.changes = 0
+        self.runner = GateRunner(self._create, self._changed)
+
+    def _create(self, spec: Gate, on_change: Callable[[], None]) -> ScriptedGate:
+        self.made.append(ScriptedGate(spec, on_change))
+        return self.made[-1]
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A runner that runs nothing yet."""
+    return Scene()
+
+
+def gate(name: str = "nginx", **fields: object) -> Gate:
+    """Return a gate as the manifest spells it."""
+    return msgspec.convert({"name": name, "httpGet": {"port": 80}, **fields}, Gate)
+
+
+async def test_starts_what_is_wanted_and_stops_what_is_not(scene: Scene) -> None:
+    """Exactly the wanted gates run."""
+    await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
+    await scene.runner.apply({DATABASE: gate("port")})
+    web, database = scene.made
+
+    assert (web.started, web.stopped) == (1, 1)
+    assert (database.started, database.stopped) == (1, 0)
+
+
+async def test_an_unchanged_gate_runs_on_with_its_verdict(scene: Scene) -> None:
+    """A new configuration with the same gate does not make its verdict unknown."""
+    await scene.runner.apply({WEB: gate()})
+    scene.made[0].count(passed=True)
+    await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
+
+    assert scene.made[0].stopped == 0
+    assert scene.runner.verdicts().routers["vip.shop.web"]["nginx"].state is VerdictState.PASSING
+
+
+async def test_a_changed_gate_starts_anew(scene: Scene) -> None:
+    """A gate with another threshold, target or period is another gate."""
+    await scene.runner.apply({WEB: gate()})
+    scene.made[0].count(passed=True)
+    await scene.runner.apply({WEB: gate(failureThreshold=5)})
+
+    assert scene.made[0].stopped == 1
+    assert scene.made[1].spec.failure_threshold == 5
+    assert scene.runner.verdicts() == Verdicts(routers={})
+
+
+async def test_unknown_verdicts_are_not_told(scene: Scene) -> None:
+    """What is undecided is left out, so that the engine keeps what it knew."""
+    await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
+    scene.made[0].count(passed=True)
+
+    assert scene.runner.verdicts() == Verdicts(
+        routers={"vip.shop.web": {"nginx": Verdict(state=VerdictState.PASSING, reason="up")}}
+    )
+
+
+async def test_two_gates_of_one_router(scene: Scene) -> None:
+    """Verdicts are told by router and gate."""
+    await scene.runner.apply({WEB: gate(), (WEB[0], "port"): gate("port", failureThreshold=1)})
+    scene.made[0].count(passed=True)
+    scene.made[1].count(passed=False)
+
+    assert scene.runner.verdicts().routers == {
+        "vip.shop.web": {
+            "nginx": Verdict(state=VerdictState.PASSING, reason="up"),
+            "port": Verdict(state=VerdictState.FAILING, reason="down"),
+        }
+    }
+
+
+async def test_a_change_is_reported(scene: Scene) -> None:
+    """Whoever tells the engine hears of every change at once."""
+    await scene.runner.apply({WEB: gate()})
+    scene.made[0].count(passed=True)
+    scene.made[0].count(passed=True)
+
+    assert scene.changes == 1
+
+
+async def test_details(scene: Scene) -> None:
+    """The details say since when, what was seen last, and how often in a row."""
+    await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
+    scene.made[0].count(passed=True, now_ns=1_767_225_600_123_456_789)
+    scene.made[0].count(passed=False)
+
+    web, database = scene.runner.details({WEB[0]: "shop/web"})
+
+    assert web == GateDetail(
+        router="shop/web",
+        name="nginx",
+        kind="httpGet",
+        state=VerdictState.PASSING,
+        reason="up",
+        since="2026-01-01T00:00:00.123Z",
+        last_outcome="down",
+        in_a_row=1,
+    )
+    assert (database.router, database.state, database.since) == (
+        "vip.shop.database",
+        VerdictState.UNKNOWN,
+        "",
+    )

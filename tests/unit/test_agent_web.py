@@ -1,0 +1,152 @@
+"""The agent's HTTP pages, and a port that is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from support.fake_engine import until
+from support.statuses import router_status, status
+from vip_speaker.agent import web
+from vip_speaker.agent.report import Configuration, GateDetail, Report
+from vip_speaker.messages import Status, VerdictState
+
+GATE = GateDetail(
+    router="shop/web", name="nginx", kind="httpGet", state=VerdictState.UNKNOWN, reason="none yet"
+)
+
+
+def report(engine: Status | None = None, revision: int = 0, *problems: str) -> Report:
+    """Return a report of node n1."""
+    configuration = Configuration(source="vip.yaml", revision=revision, problems=list(problems))
+    return Report(node="n1", engine=engine, configuration=configuration, gates=[GATE])
+
+
+def free_port() -> int:
+    """Return a port of loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def serving(found: Report, port: int) -> AsyncIterator[None]:
+    """Serve a report until the block ends."""
+
+    async def source() -> Report:
+        return found
+
+    task = asyncio.create_task(web.serve(f"127.0.0.1:{port}", source))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def get(port: int, path: str) -> tuple[int, str, str]:
+    """Return status, content type and text of a page, as soon as somebody serves it."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(5):
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}{path}") as answer:
+                    return answer.status, answer.content_type, await answer.text()
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.01)
+
+
+async def page(found: Report, path: str) -> tuple[int, str, str]:
+    """Return status, content type and text of one page for one report."""
+    port = free_port()
+    async with serving(found, port):
+        return await get(port, path)
+
+
+async def test_health_needs_no_engine() -> None:
+    """The agent is alive whatever the engine and the configuration do."""
+    assert await page(report(), "/healthz") == (200, "text/plain", "ok\n")
+
+
+async def test_ready_when_the_engine_runs_the_configuration() -> None:
+    """An engine that reports the revision in force makes the agent ready."""
+    assert (await page(report(status(revision=4), 4), "/readyz"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (report(status(), 0, "vip.yaml: spec.addresses is missing"), "spec.addresses is missing"),
+        (report(None, 4), "engine does not answer"),
+        (report(status(revision=3), 4), "has not applied"),
+    ],
+    ids=["no configuration", "no engine", "old configuration"],
+)
+async def test_not_ready_says_why(found: Report, words: str) -> None:
+    """Each hindrance is a 503 with its reason."""
+    code, _type, text = await page(found, "/readyz")
+
+    assert code == 503
+    assert words in text
+
+
+async def test_an_invalid_edit_keeps_it_ready() -> None:
+    """A speaker whose last good configuration serves is ready, and not valid."""
+    found = report(status(revision=4), 4, "vip.yaml: bad")
+
+    assert found.hindrances() == []
+    assert not found.configuration.valid
+
+
+async def test_status_is_the_document_of_the_command_and_more() -> None:
+    """/status holds what `vip-speaker status --json` prints, and configuration and gates."""
+    found = report(status(router_status(), revision=4), 4, "vip.yaml: bad")
+    code, kind, text = await page(found, "/status")
+    document = json.loads(text)
+
+    assert (code, kind) == (200, "application/json")
+    assert document["node"] == "n1"
+    assert document["virtualRouters"][0]["virtualRouterID"] == 51
+    assert document["engineConnected"] is True
+    assert document["configuration"]["valid"] is False
+    assert document["configuration"]["problems"] == ["vip.yaml: bad"]
+    assert document["gates"][0]["state"] == "Unknown"
+
+
+async def test_metrics_are_served_as_prometheus_wants_them() -> None:
+    """/metrics has the content type of the text format."""
+    code, kind, text = await page(report(status(router_status())), "/metrics")
+
+    assert (code, kind) == (200, "text/plain")
+    assert "vip_speaker_build_info{" in text
+
+
+async def test_a_port_in_use_is_said_and_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port that another program has is one clear sentence, and served once it is free."""
+    monkeypatch.setattr(web, "_BACKOFF_FIRST_SECONDS", 0.02)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        async with serving(report(), port):
+            await until(lambda: "another program uses that port" in caplog.text)
+            other.close()
+
+            assert (await get(port, "/healthz"))[0] == 200
+
+
+async def test_an_address_of_another_host(caplog: pytest.LogCaptureFixture) -> None:
+    """An address that this host does not have is said in words."""
+    task = asyncio.create_task(web.serve("192.0.2.1:9112", lambda: asyncio.sleep(0, report())))
+    await until(lambda: "this host has no such address" in caplog.text)
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert "choose another with --http" in caplog.text

@@ -1,0 +1,103 @@
+"""The documentation keeps up with the repository: links, examples, names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.rings import ROOT
+from support.statuses import router_status, status
+from support.tree import our_files
+from vip_speaker.agent.metrics import render
+from vip_speaker.agent.report import Configuration, GateDetail, Report
+from vip_speaker.messages import VerdictState
+from vip_speaker.vrrp.packet import DropReason
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    """The vip.yaml that the README explains says the same as the one that the demo runs."""
+    shown = re.search(
+        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert shown
+    example = (ROOT / "examples/bare-metal/vip.yaml").read_text()
+    assert list(yaml.safe_load_all(shown[1])) == list(yaml.safe_load_all(example))
+
+
+@pytest.mark.parametrize(
+    "page", our_files("*.md"), ids=lambda path: str(path.relative_to(ROOT)).replace("/", "-")
+)
+def test_links_in_the_documentation_resolve(page: Path) -> None:
+    """Every relative link of a Markdown page names a file that is there, and a heading in it."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page}: {target}"
+        if anchor:
+            assert anchor in _anchors(file), f"{page}: {target}"
+
+
+def _anchors(page: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+?)\s*$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_operations_explain_every_reason() -> None:
+    """Each reason that a state can have, and each reason for a drop, is in the operations page."""
+    page = (ROOT / "docs/operations-bare-metal.md").read_text()
+    sources = ("vrrp/machine.py", "vrrp/steps.py", "engine/router.py")
+    states = {
+        node.value
+        for source in sources
+        for node in ast.walk(ast.parse((ROOT / "speaker/vip_speaker" / source).read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"([A-Z][a-z]+)+", node.value)
+    }
+    assert {"Started", "ActiveDown", "Overslept"} <= states
+    assert [reason for reason in sorted(states) if f"`{reason}`" not in page] == []
+    assert [reason for reason in DropReason if f"`{reason}`" not in page] == []
+
+
+def test_every_metric_is_documented() -> None:
+    """docs/metrics.md has every metric of ours that the agent can serve, and none besides."""
+    gate = GateDetail(
+        router="shop/web", name="web", kind="httpGet", state=VerdictState.PASSING, reason=""
+    )
+    report = Report(
+        node="n1",
+        engine=status(router_status()),
+        configuration=Configuration(source="vip.yaml"),
+        gates=[gate],
+    )
+    served = re.findall(r"^# TYPE (vip_speaker_\w+)", render(report).decode(), re.MULTILINE)
+    page = (ROOT / "docs/metrics.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == sorted(served)
+
+
+def test_pages_that_the_code_names_are_there() -> None:
+    """A comment that sends the reader to a page, or to a heading of it, sends them somewhere."""
+    modules = [path for path in our_files("*.py") if path.name != Path(__file__).name]
+    names = re.compile(r'(docs/[\w-]+\.md)(?:, "([^"]+)")?')
+    found = {name for path in modules for name in names.findall(path.read_text())}
+    assert found
+    for page, heading in sorted(found):
+        assert (ROOT / page).exists(), page
+        wanted = heading.lower().replace(",", "").replace(" ", "-")
+        assert not heading or any(one.startswith(wanted) for one in _anchors(ROOT / page)), heading
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md links every page of docs/."""
+    index = (ROOT / "docs/README.md").read_text()
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert pages
+    assert [page for page in sorted(pages) if f"({page})" not in index] == []
