@@ -1,0 +1,107 @@
+"""A process on a host: started in its namespace, its output in a file, ended with its children."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vip_lab.namespaces import LabError, inside
+
+_SECONDS_TO_END = 12.0
+
+
+class Process:
+    """One command and its descendants, in a process group of their own.
+
+    Args:
+        namespace: network namespace to run in.
+        command: program and arguments.
+        output: file that gets its standard output and error, appended.
+        environment: variables on top of our own.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        command: Sequence[str],
+        output: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.output = output
+        self._command = list(command)
+        with output.open("ab") as file:
+            # nsenter becomes the command, so the process id is the command's own.
+            self._popen = subprocess.Popen(
+                [*inside(namespace), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id of the command, also the id of its group."""
+        return self._popen.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        return self._popen.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether the command itself is still there."""
+        return self.exit_status is None
+
+    def text(self) -> str:
+        """Return everything it and earlier commands with the same file have printed."""
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to the command and everything it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def group(self) -> dict[int, list[str]]:
+        """Return the command line of each living process of the group, by process id."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or not _is_alive_in_group(entry, self.pid):
+                continue
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                found[int(entry.name)] = [word.decode(errors="replace") for word in words]
+        return found
+
+    def wait(self, timeout_seconds: float = _SECONDS_TO_END) -> int:
+        """Return the exit status once the command has ended. Raises LabError if it does not."""
+        try:
+            return self._popen.wait(timeout_seconds)
+        except subprocess.TimeoutExpired as error:
+            what = " ".join(self._command)
+            raise LabError(f"`{what}` still runs after {timeout_seconds} s") from error
+
+    def stop(self, timeout_seconds: float = _SECONDS_TO_END) -> int:
+        """End the command with SIGTERM and return its exit status."""
+        if self.running:
+            self._popen.send_signal(signal.SIGTERM)
+        return self.wait(timeout_seconds)
+
+    def kill(self) -> None:
+        """End the command and everything it started, at once."""
+        self.signal_all(signal.SIGKILL)
+        self._popen.wait()
+
+
+def _is_alive_in_group(entry: Path, group: int) -> bool:
+    try:
+        fields = (entry / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] not in "ZX" and int(fields[2]) == group
