@@ -16,6 +16,8 @@ from vip_speaker.engine.compile import (
     address_lifetime_seconds,
     election_config,
     place,
+    same_wire,
+    sources,
 )
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.health import GateBook
@@ -153,7 +155,7 @@ class Router:
         """Take a new configuration; what all nodes must change together restarts the election."""
         if desired == self.desired and self._replacement is None:
             return
-        if self._election is not None and not _same_wire(desired, self.desired):
+        if self._election is not None and not same_wire(desired, self.desired):
             _log.info("Restarting the election of %s, its wire parameters changed", self.name)
             self._replacement = desired
             self._apply(now, self._election.stop(now))
@@ -265,7 +267,7 @@ class Router:
         """Open the sockets of a place and give the election its configuration."""
         config = election_config(self.desired, placed)
         election = self._election
-        if election is not None and _sources(self._instances.placed) != _sources(placed):
+        if election is not None and sources(self._instances.placed) != sources(placed):
             self._apply(now, election.fault(now, "SourceChanged", resign=True))
         self._instances.open(self.desired, placed)
         self._settled = self.desired
@@ -396,19 +398,3 @@ class Router:
                 health=self._election.health,
             ),
         )
-
-
-def _sources(placed: tuple[Placed, ...]) -> list[Address]:
-    return [one.source for one in placed]
-
-
-def _same_wire(one: DesiredRouter, other: DesiredRouter) -> bool:
-    """Whether an election can go on: the same instances on the same interfaces."""
-
-    def wire(router: DesiredRouter) -> list[tuple[str, int, tuple[str, ...]]]:
-        return [
-            (instance.family, instance.virtual_router_id, tuple(instance.interfaces))
-            for instance in router.instances
-        ]
-
-    return wire(one) == wire(other)
