@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.bare_engine import NAME, SHOWN, BareEngine, router
-from support.manifests import VIP
+from support.network_manifests import VIP
 from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
 from vip_speaker.messages import DesiredGate, FailureAction, Verdict, Verdicts, VerdictState
@@ -35,8 +35,9 @@ def running(lan: Lan, name: str) -> Iterator[BareEngine]:
     shutil.rmtree(engine.state_directory, ignore_errors=True)
     engine.start_and_wait()
     yield engine
+    if engine.running:
+        engine.stop()
     engine.end()
-    lan.restore(name)
     until("the kernel to drop what was left", lambda: not lan.holders(VIP), 6)
 
 
@@ -118,10 +119,10 @@ def test_a_removed_address_is_bound_again_but_not_for_ever(one: BareEngine) -> N
     assert "again and again" in one.await_state("Initialize", 2)["reason"]
 
 
-def test_bootstrap_does_not_wait_three_intervals(one: BareEngine, figure: object) -> None:
+def test_bootstrap_does_not_wait_three_intervals(one: BareEngine) -> None:
     """A router that nobody has ever run is served by its first slot after a short probe."""
     began = time.monotonic()
-    one.desire(router(VIP, bootstrap=True))
+    one.desire(router(VIP, bootstrap=True, advertisement_interval_milliseconds=1000))
     one.await_state("Active", 2)
     assert time.monotonic() - began < 1.5
 
@@ -130,8 +131,8 @@ def test_bootstrap_waits_where_the_address_is_answered_for(one: BareEngine, lan:
     """An address that somebody has is not taken at once."""
     lan["n3"].ip("address", "add", f"{VIP}/32", "dev", "eth0")
     try:
-        one.desire(router(VIP, bootstrap=True))
-        throughout("waiting", lambda: one.state(SHOWN) == "Backup", 1.5)
+        one.desire(router(VIP, bootstrap=True, advertisement_interval_milliseconds=1000))
+        throughout("waiting", lambda: one.state(SHOWN) == "Backup", 0.5)
     finally:
         lan["n3"].ip("address", "del", f"{VIP}/32", "dev", "eth0")
 
@@ -198,3 +199,18 @@ def test_a_supervisor_that_is_killed_takes_its_engine_along_in_order(
     two.await_state("Active", 1)
     until("the engine to end", lambda: one.pid("engine") is None, 5)
     assert engine is not None
+
+
+def test_an_active_that_cannot_be_heard_leaves(one: BareEngine) -> None:
+    """A firewall that eats its adverts makes it one of two: it releases, and says why."""
+    one.desire(router(VIP))
+    one.await_state("Active")
+    one.host.run("nft", "add table inet lab")
+    one.host.run("nft", "add chain inet lab out { type filter hook output priority 0; }")
+    one.host.run("nft", "add rule inet lab out ip protocol 112 drop")
+    try:
+        assert one.await_state("Initialize", 3)["reason"] == "AdvertsNotSent"
+        until("the address to go", lambda: not has(one, VIP), 1)
+    finally:
+        one.host.run("nft", "delete table inet lab")
+    assert one.await_state("Active", 5)

@@ -189,3 +189,12 @@ def test_lifetime_covers_the_down_interval(milliseconds: int, seconds: int) -> N
     """The kernel keeps an address as long as the others wait at least, and 3 s at least."""
     wanted = router("192.0.2.100", advertisement_interval_milliseconds=milliseconds)
     assert address_lifetime_seconds(election_config(wanted, place(wanted, view()))) == seconds
+
+
+def test_what_does_not_fit_into_one_advert_is_refused() -> None:
+    """An advert is never fragmented: too many addresses are a reason, not a mute Active."""
+    texts = [f"2001:db8::1:{number}" for number in range(90)]
+    (placed,) = place(router(*texts[:89]), view())
+    assert len(placed.addresses) == 90  # with the link-local one
+    reason = refusal(router(*texts), view())
+    assert "91 IPv6 addresses do not fit into one advert on eth0 (MTU 1500: 90)" in reason

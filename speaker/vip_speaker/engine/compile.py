@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter, Family, PreemptionMode
 from vip_speaker.vrrp.election import Address, ElectionConfig, Instance, Preemption
@@ -24,6 +25,9 @@ _PREEMPTION = {
 _LINK_LOCAL_BASE = int(IPv6Address("fe80::112:0"))
 _TIE_STEPS = 4
 _LIFETIME_SECONDS_MIN = 3
+_ADDRESSES_MAX = 255
+_IPV4_HEADERS = 20 + 8  # IP and VRRP
+_IPV6_HEADERS = 40 + 8
 
 
 InstanceKey = tuple[int, int, int]  # interface index, IP version, VRID
@@ -95,6 +99,8 @@ def _place(router: DesiredRouter, instance: DesiredInstance, view: NetworkView) 
         missing = "usable IPv6 link-local address (is IPv6 on? is the address still tentative?)"
     if source is None:
         raise NotPlaceableError(f"Interface {link.name} has no {missing} to send adverts from")
+    addresses = _advertised(router, instance, wanted)
+    _check_size(instance.family, addresses, link)
     return Placed(
         family=instance.family,
         interface=link.name,
@@ -102,12 +108,23 @@ def _place(router: DesiredRouter, instance: DesiredInstance, view: NetworkView) 
         mac=link.mac,
         source=source,
         virtual_router_id=instance.virtual_router_id,
-        addresses=_advertised(router, instance, wanted),
+        addresses=addresses,
         wanted=tuple(instance.addresses),
         sources=None
         if instance.sources is None
         else frozenset(ip_address(source) for source in instance.sources),
     )
+
+
+def _check_size(family: Family, addresses: tuple[Address, ...], link: Link) -> None:
+    """An advert is one packet and never fragmented (RFC 9568 §5.2.5 bounds the count by 255)."""
+    headers, size = (_IPV4_HEADERS, 4) if family is Family.IPV4 else (_IPV6_HEADERS, 16)
+    fitting = min(_ADDRESSES_MAX, (link.mtu - headers) // size)
+    if len(addresses) > fitting:
+        raise NotPlaceableError(
+            f"{len(addresses)} {family.value} addresses do not fit into one advert on "
+            f"{link.name} (MTU {link.mtu}: {fitting}): spread them over several groups"
+        )
 
 
 def _advertised(

@@ -39,8 +39,8 @@ class RunningInstance:
         # An advert changes only with its priority: each is encoded once.
         self._messages: dict[int, bytes] = {}
 
-    def send(self, priority: int) -> None:
-        """Send one advert; a link that refuses it is counted, its loss is seen elsewhere."""
+    def send(self, priority: int) -> bool:
+        """Send one advert; return whether the kernel took it. A refusal is counted."""
         message = self._messages.get(priority)
         if message is None:
             message = self._messages[priority] = self._encode(priority)
@@ -48,8 +48,9 @@ class RunningInstance:
             self.channel.sender.send(message)
         except OSError:
             self.counters.drops[SEND_FAILED] += 1
-        else:
-            self.counters.sent(priority)
+            return False
+        self.counters.sent(priority)
+        return True
 
     def objection_to(self, source: Address) -> DropReason | None:
         """Return why an advert from there is not to be obeyed, or None."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vip_speaker.engine.router import Router
 
 
+_ADVERTS_THAT_PEERS_MISS = 3
+
+
 class RunningInstances:
     """Keeps the sockets of a router, and where its adverts are handed to, in step with its place.
 
@@ -27,6 +30,7 @@ class RunningInstances:
         self._node = node
         self._owner = owner
         self._counters: dict[tuple[str, int], InstanceCounters] = {}
+        self._unsent = 0
         self.running: list[RunningInstance] = []
 
     @property
@@ -50,6 +54,7 @@ class RunningInstances:
         # Only now, so that sockets which stay in use are not closed in between.
         self.close()
         self.running = opened
+        self._unsent = 0
         for position, instance in enumerate(opened):
             self._node.directory[instance.placed.key] = (self._owner, position)
 
@@ -64,8 +69,12 @@ class RunningInstances:
 
     def send(self, priority: int) -> None:
         """Send one advert on each."""
-        for instance in self.running:
-            instance.send(priority)
+        sent = [instance.send(priority) for instance in self.running]
+        self._unsent = 0 if any(sent) else self._unsent + 1
+
+    def is_mute(self) -> bool:
+        """Whether so many adverts in a row could not be sent that the others take over."""
+        return self._unsent >= _ADVERTS_THAT_PEERS_MISS
 
     def _open(self, desired: DesiredRouter, placed: Placed) -> RunningInstance:
         return RunningInstance(

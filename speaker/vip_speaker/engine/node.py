@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vip_speaker.engine import clock
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.compile import InstanceKey
 from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import AddressWorker
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import Transition, Verdict
+from vip_speaker.messages import DesiredRouter, Transition, Verdict
+from vip_speaker.vrrp.actions import StateChanged
 from vip_speaker.vrrp.election import Address
 
 if TYPE_CHECKING:
     from vip_speaker.engine.router import Router
+
+_log = logging.getLogger("engine")
 
 
 @dataclass(slots=True)
@@ -60,3 +65,22 @@ class Node:
             for link in view.links
             for tagged in view.tagged_addresses(link.index)
         }
+
+    def report(self, router: DesiredRouter, change: StateChanged, now: int) -> None:
+        """Tell the log and every subscriber of a transition."""
+        _log.info(
+            "Router %s changed from %s to %s: %s",
+            router.display_name,
+            change.previous.value,
+            change.state.value,
+            change.reason,
+        )
+        self.publish(
+            Transition(
+                router=router.name,
+                previous=change.previous.value,
+                state=change.state.value,
+                reason=change.reason,
+                since=clock.rfc3339(now),
+            )
+        )

@@ -28,7 +28,7 @@ from vip_speaker.engine.node import Node
 from vip_speaker.engine.prober import Prober
 from vip_speaker.engine.state_file import RouterRecord
 from vip_speaker.linux.addresses import AddressResult
-from vip_speaker.messages import DesiredRouter, GateStatus, Transition
+from vip_speaker.messages import DesiredRouter, GateStatus
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
@@ -230,6 +230,7 @@ class Router:
             self._apply(now, self._election.address_in_use(now))
         if self._election is not None:
             self._apply(now, self._election.tick(now))
+            self._leave_if_mute(now, self._election)
         if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
             self._renew(now)
         self._announcer.tick(now)
@@ -364,26 +365,17 @@ class Router:
         else:
             self._holdings.stop_renewing()
 
+    def _leave_if_mute(self, now: int, election: Election) -> None:
+        """An Active that cannot make itself heard is one of two before long."""
+        if election.state is State.ACTIVE and self._instances.is_mute():
+            _log.error("No advert of %s can be sent", self.desired.display_name)
+            self._apply(now, election.bind_failed(now, "AdvertsNotSent"))
+
     def _state_changed(self, now: int, change: StateChanged) -> None:
         self.transitions += 1
         self._since_ns = now
         self._record()
-        _log.info(
-            "Router %s changed from %s to %s: %s",
-            self.desired.display_name,
-            change.previous.value,
-            change.state.value,
-            change.reason,
-        )
-        self._node.publish(
-            Transition(
-                router=self.name,
-                previous=change.previous.value,
-                state=change.state.value,
-                reason=change.reason,
-                since=clock.rfc3339(now),
-            )
-        )
+        self._node.report(self.desired, change, now)
 
     def _record(self) -> None:
         if self._election is None:
