@@ -137,6 +137,19 @@ async def test_a_change_is_reported(scene: Scene) -> None:
     assert scene.changes == 1
 
 
+async def test_each_flip_is_logged_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells when a gate became Passing or Failing, and why."""
+    caplog.set_level("INFO")
+    await scene.runner.apply({WEB: gate(failureThreshold=1)})
+    for passed in (True, True, False, False):
+        scene.made[0].count(passed=passed)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Gate nginx of vip.shop.web became Passing: up",
+        "Gate nginx of vip.shop.web became Failing: down",
+    ]
+
+
 async def test_details(scene: Scene) -> None:
     """The details say since when, what was seen last, and how often in a row."""
     await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})

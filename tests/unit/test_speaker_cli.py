@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_engine import FakeEngine, serving
+from support.manifests import http_gate, virtual_ip
 from support.statuses import router_status, status
 from vip_speaker import cli
 from vip_speaker import status as status_module
@@ -346,3 +347,73 @@ async def test_status_of_something_else(tmp_path: Path) -> None:
     async with await asyncio.start_unix_server(greet, tmp_path / "s"):
         with pytest.raises(status_module.NoAnswerError, match="gave no status"):
             await asyncio.to_thread(status_module.fetch, str(tmp_path / "s"))
+
+
+# --- check ---------------------------------------------------------------------------------------
+
+
+def check(tmp_path: Path, text: str, node: str = "n1") -> int:
+    """Run `vip-speaker check` on one file."""
+    file = tmp_path / "vip.yaml"
+    file.write_text(text)
+    return cli.main(["check", "--manifests", str(file), "--node", node])
+
+
+def test_check_shows_what_a_node_would_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Valid manifests end with 0 and a table of this node's virtual routers."""
+    gates = [http_gate(80), {"name": "uplink", "interface": {"name": "eth1"}}]
+
+    assert check(tmp_path, virtual_ip(gates=gates)) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[0] == "Node n1 would run:"
+    assert shown.out.splitlines()[-1].split() == [
+        "shop/web", "IPv4", "51", "by", "subnet", "192.0.2.100", "254", "(slot", "0)",
+        "1000", "ms", "http,uplink",
+    ]  # fmt: skip
+    assert shown.err == ""
+
+
+def test_check_of_a_node_that_is_not_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A node outside of preferredNodes is told that its place is drawn by hash."""
+    assert check(tmp_path, virtual_ip(), node="n7") == 0
+    shown = capsys.readouterr()
+    assert "by hash" in shown.out
+    assert "Warning: " in shown.err
+    assert "n7" in shown.err
+
+
+def test_check_lists_every_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Invalid manifests end with 1 and one line for each problem, with file, object and field."""
+    text = virtual_ip("a", "192.0.2.999", 51) + virtual_ip("b", "192.0.2.2", 256)
+
+    assert check(tmp_path, text) == 1
+    shown = capsys.readouterr()
+    problems = [line for line in shown.err.splitlines() if line.startswith("Problem: ")]
+    assert shown.out == ""
+    assert len(problems) == 2
+    for problem, (name, field) in zip(
+        problems,
+        [("shop/a", "spec.addresses"), ("shop/b", "spec.vrrp.virtualRouterID")],
+        strict=True,
+    ):
+        assert str(tmp_path / "vip.yaml") in problem
+        assert name in problem
+        assert field in problem
+
+
+def test_check_refuses_a_collision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a first start would leave out is a problem here."""
+    assert check(tmp_path, virtual_ip("a") + virtual_ip("b", "192.0.2.2")) == 1
+    assert "shop/b" in capsys.readouterr().err
+
+
+def test_check_without_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is one sentence."""
+    missing = tmp_path / "nothing.yaml"
+
+    assert cli.main(["check", "--manifests", str(missing)]) == 1
+    assert f"Cannot read {missing}: No such file" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""`vip-speaker check`: judges manifests as the agent would, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vip_speaker import status
+from vip_speaker.agent import files
+from vip_speaker.agent.static import NodePlan, plan_node
+from vip_speaker.messages import DesiredInstance, DesiredRouter
+
+_HEADERS = ("NAME", "FAMILY", "VRID", "INTERFACES", "ADDRESSES", "PRIORITY", "INTERVAL", "GATES")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What there is to say of manifests.
+
+    Attributes:
+        text: what the node would run; empty if nothing can be said.
+        problems: what is wrong, one sentence each.
+        warnings: what does not hinder but should be known.
+    """
+
+    text: str
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check(manifests: str, node: str) -> Findings:
+    """Return what one node would run from a file or directory, and every problem in it."""
+    try:
+        documents = files.read(Path(manifests))
+    except files.ManifestsError as error:
+        return Findings(text="", problems=error.problems)
+    plan = plan_node(documents, node, first_start=False)
+    if plan.routers is None:
+        return Findings(text="", problems=plan.problems, warnings=plan.warnings)
+    return Findings(
+        text="\n".join(_lines(plan, node)), problems=plan.problems, warnings=plan.warnings
+    )
+
+
+def _lines(plan: NodePlan, node: str) -> Iterable[str]:
+    assert plan.routers is not None
+    if plan.routers:
+        yield f"Node {node} would run:"
+        yield ""
+        rows = [_row(router, one) for router in plan.routers for one in router.instances]
+        yield from status.align([_HEADERS, *rows])
+    else:
+        yield f"Node {node} would run no virtual router."
+    if plan.ignored:
+        yield ""
+        yield f"Ignored, since static mode has no use for it: {', '.join(plan.ignored)}"
+
+
+def _row(router: DesiredRouter, instance: DesiredInstance) -> tuple[str, ...]:
+    return (
+        router.display_name,
+        instance.family.value,
+        str(instance.virtual_router_id),
+        ",".join(instance.interfaces) or "by subnet",
+        ",".join(instance.addresses),
+        f"{router.priority} (slot {router.slot}{', by hash' if router.slot_is_hashed else ''})",
+        f"{router.advertisement_interval_milliseconds} ms",
+        ",".join(gate.name for gate in router.gates) or "-",
+    )

@@ -1,0 +1,106 @@
+"""Runs the gates of every router of this node and collects their verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from vip_model.resources.gate import Gate
+from vip_speaker.agent.report import GateDetail
+from vip_speaker.agent.static import GateKey
+from vip_speaker.gates.registry import RunningGate
+from vip_speaker.messages import Verdict, Verdicts, VerdictState
+
+Create = Callable[[Gate, Callable[[], None]], RunningGate]
+
+_log = logging.getLogger("agent")
+
+_MICROSECOND_NS = 1000
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    spec: Gate
+    gate: RunningGate
+
+
+class GateRunner:
+    """Keeps one running gate for each that is wanted.
+
+    A gate whose specification stays the same runs on with its verdict when others change.
+    """
+
+    def __init__(self, create: Create, on_change: Callable[[], None]) -> None:
+        self._create = create
+        self._on_change = on_change
+        self._running: dict[GateKey, _Running] = {}
+
+    async def apply(self, wanted: Mapping[GateKey, Gate]) -> None:
+        """Start, keep and stop gates so that exactly the wanted ones run."""
+        before = self._running
+        kept = {key: running for key, running in before.items() if wanted.get(key) == running.spec}
+        gone = [running.gate for key, running in before.items() if key not in kept]
+        for key, spec in wanted.items():
+            if key not in kept:
+                kept[key] = _Running(spec, self._start(key, spec))
+        self._running = {key: kept[key] for key in wanted}
+        await asyncio.gather(*(gate.stop() for gate in gone))
+
+    def verdicts(self) -> Verdicts:
+        """Return every verdict that is decided."""
+        routers: dict[str, dict[str, Verdict]] = {}
+        for (router, name), running in self._running.items():
+            verdict = running.gate.verdict
+            if verdict.state is not VerdictState.UNKNOWN:
+                routers.setdefault(router, {})[name] = verdict
+        return Verdicts(routers=routers)
+
+    def details(self, display_names: Mapping[str, str]) -> list[GateDetail]:
+        """Return what is known of each gate; routers are named as people know them."""
+        return [
+            _detail(display_names.get(router, router), name, running)
+            for (router, name), running in self._running.items()
+        ]
+
+    def _start(self, key: GateKey, spec: Gate) -> RunningGate:
+        router, name = key
+        logged = VerdictState.UNKNOWN
+
+        def changed() -> None:
+            nonlocal logged
+            verdict = gate.verdict
+            if verdict.state is not logged:
+                _log.info(
+                    "Gate %s of %s became %s: %s", name, router, verdict.state, verdict.reason
+                )
+                logged = verdict.state
+            self._on_change()
+
+        gate = self._create(spec, changed)
+        gate.start()
+        return gate
+
+
+def _detail(router: str, name: str, running: _Running) -> GateDetail:
+    verdict, tally = running.gate.verdict, running.gate.tally
+    last = tally.last if tally else None
+    return GateDetail(
+        router=router,
+        name=name,
+        kind=running.spec.kind or "",
+        state=verdict.state,
+        reason=verdict.reason,
+        since=_rfc3339(tally.since_ns) if tally and tally.since_ns is not None else "",
+        last_outcome=last.reason if last else "",
+        in_a_row=tally.in_a_row if tally else 0,
+    )
+
+
+def _rfc3339(nanoseconds: int) -> str:
+    moment = datetime.fromtimestamp(nanoseconds // _SECOND_NS, UTC)
+    moment = moment.replace(microsecond=nanoseconds % _SECOND_NS // _MICROSECOND_NS)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,101 @@
+"""The agent's HTTP server: /healthz, /readyz, /status, /metrics.
+
+It is a convenience: whatever happens to it, gates and addresses go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from vip_speaker.agent import metrics
+from vip_speaker.agent.report import Report
+
+_BACKOFF_FIRST_SECONDS = 1.0
+_BACKOFF_LIMIT_SECONDS = 30.0
+_SHUTDOWN_SECONDS = 0.5
+
+_log = logging.getLogger("agent")
+
+Source = Callable[[], Awaitable[Report]]
+
+
+def application(source: Source) -> web.Application:
+    """Return the server's pages, each made from a fresh report."""
+    pages = _Pages(source)
+    app = web.Application()
+    app.router.add_get("/healthz", pages.health)
+    app.router.add_get("/readyz", pages.readiness)
+    app.router.add_get("/status", pages.status)
+    app.router.add_get("/metrics", pages.metrics)
+    return app
+
+
+async def serve(address: str, source: Source) -> None:
+    """Serve ADDRESS:PORT until cancelled; an address that is taken is tried again and again."""
+    host, _colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    runner = web.AppRunner(application(source), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await _listen(runner, address, host, int(port))
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, address: str, host: str, port: int) -> None:
+    backoff = _BACKOFF_FIRST_SECONDS
+    while True:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            _log.error("%s, trying again in %.0f s", _why_not(error, address), backoff)
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _BACKOFF_LIMIT_SECONDS)
+        else:
+            _log.info("Serving /status and /metrics on http://%s", address)
+            return
+
+
+def _why_not(error: OSError, address: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        why = "another program uses that port"
+    elif error.errno == errno.EADDRNOTAVAIL:
+        why = "this host has no such address"
+    else:
+        why = str(error)
+    return f"Could not serve HTTP on {address}: {why} (choose another with --http, or none)"
+
+
+class _Pages:
+    """One method a page."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """Answer at all: the agent's loop turns. It says nothing of the engine on purpose."""
+        return web.Response(text="ok\n")
+
+    async def readiness(self, _request: web.Request) -> web.Response:
+        """Answer 200 once the engine runs what the manifests say."""
+        hindrances = (await self._source()).hindrances()
+        if hindrances:
+            return web.Response(status=503, text="\n".join(hindrances) + "\n")
+        return web.Response(text="ok\n")
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """Answer as `vip-speaker status --json`, with configuration and gates."""
+        document = msgspec.json.format(msgspec.json.encode((await self._source()).document()))
+        return web.Response(body=document + b"\n", content_type="application/json")
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Answer in Prometheus' text format, made in a thread so that no probe waits for it."""
+        text = await asyncio.to_thread(metrics.render, await self._source())
+        return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})

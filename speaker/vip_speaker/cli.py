@@ -1,0 +1,97 @@
+"""The command `vip-speaker`: run a speaker, ask it, check its manifests.
+
+Nothing is imported before it is known which subcommand runs: the supervisor and the engine are
+restarted inside the window of their peers, where every 10 ms of imports count.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from vip_speaker.settings import ROLES, Settings, SettingsError, role_command
+
+if TYPE_CHECKING:
+    import argparse
+
+EXIT_PROBLEM = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return 0 if all is well, 1 on a problem, 2 on wrong usage."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if len(words) == 1 and words[0] in ROLES:
+        return _run_role(words[0])
+    from vip_speaker import options  # noqa: PLC0415  argparse costs 10 ms
+
+    parsed = options.parse(words)
+    if parsed.command == "status":
+        return _status(parsed)
+    if parsed.command == "check":
+        return _check(parsed)
+    settings = options.settings_of(parsed)
+    role = "supervisor" if parsed.command == "run" else parsed.command
+    return _become(role, settings)
+
+
+def _run_role(role: str) -> int:
+    """Run a role in this process, with the settings of the environment."""
+    # Each role imports only what it needs, so the imports are here.
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        print(f"vip-speaker {role}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    if role == "supervisor":
+        from vip_speaker import supervisor  # noqa: PLC0415
+
+        return supervisor.main(settings)
+    if role == "engine":
+        from vip_speaker.engine import main as engine  # noqa: PLC0415
+
+        return engine.main(settings)
+    from vip_speaker.agent import main as agent  # noqa: PLC0415
+
+    return agent.main(settings)
+
+
+def _become(role: str, settings: Settings) -> NoReturn:
+    """Replace this process by the role, so that the process list shows nothing but its name."""
+    command = role_command(role)
+    environment = {**os.environ, **settings.to_environment()}
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)  # noqa: S606  there is no shell to go through
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    import msgspec  # noqa: PLC0415
+
+    from vip_speaker import status  # noqa: PLC0415
+
+    try:
+        answer = status.fetch(parsed.socket)
+    except status.NoAnswerError as error:
+        print(error, file=sys.stderr)
+        return EXIT_PROBLEM
+    if parsed.json:
+        print(msgspec.json.format(msgspec.json.encode(status.document(answer))).decode())
+    else:
+        print(status.table(answer, datetime.now(UTC)))
+    return 0
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from vip_speaker.agent import check  # noqa: PLC0415
+
+    findings = check.check(parsed.manifests, parsed.node)
+    if findings.text:
+        print(findings.text)
+    for warning in findings.warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    for problem in findings.problems:
+        print(f"Problem: {problem}", file=sys.stderr)
+    return EXIT_PROBLEM if findings.problems else 0

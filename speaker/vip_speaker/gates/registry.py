@@ -1,0 +1,74 @@
+"""Which kinds of gates there are: every module of this package that has a KIND.
+
+A new kind is one file here and one test file. The module gives:
+
+- `KIND`: the kind in the spelling of the manifest, such as `httpGet`;
+- `create(gate, on_change)`: a `RunningGate` for a gate of that kind, not started yet, that calls
+  `on_change` whenever its verdict is another.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Protocol, cast
+
+from vip_model.resources.gate import Gate
+from vip_speaker import gates
+from vip_speaker.gates.verdict import Tally
+from vip_speaker.messages import Verdict
+
+
+class RunningGate(Protocol):
+    """A gate at work."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict now."""
+
+    @property
+    def tally(self) -> Tally | None:
+        """The counts behind the verdict, if it is made by counting."""
+
+    def start(self) -> None:
+        """Begin; called once, in the running loop."""
+
+    async def stop(self) -> None:
+        """End and give everything back."""
+
+
+class GateModule(Protocol):
+    """What a module of this package gives to be found."""
+
+    KIND: str
+
+    def create(self, gate: Gate, on_change: Callable[[], None]) -> RunningGate:
+        """Return a gate that has not been started."""
+
+
+def kinds() -> frozenset[str]:
+    """Return the kinds that this speaker can run."""
+    return frozenset(modules())
+
+
+def create(gate: Gate, on_change: Callable[[], None]) -> RunningGate:
+    """Return a gate that has not been started.
+
+    Raises:
+        KeyError: there is no such kind; the plan refuses those.
+    """
+    assert gate.kind is not None
+    return modules()[gate.kind].create(gate, on_change)
+
+
+@functools.cache
+def modules() -> Mapping[str, GateModule]:
+    """Return the module of each kind."""
+    found: dict[str, GateModule] = {}
+    for info in pkgutil.iter_modules(gates.__path__, f"{gates.__name__}."):
+        module = importlib.import_module(info.name)
+        if hasattr(module, "KIND"):
+            found[module.KIND] = cast("GateModule", module)
+    return found

@@ -1,0 +1,239 @@
+"""The whole agent against a scripted engine: manifests in, messages and pages out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from support.fake_engine import FakeEngine, serving, until
+from support.manifests import http_gate, virtual_ip
+from vip_speaker.agent import files
+from vip_speaker.agent import main as main_module
+from vip_speaker.agent.main import Agent
+from vip_speaker.messages import Desired, DesiredGate, Verdicts, VerdictState
+from vip_speaker.settings import LIFELINE_VARIABLE, Settings
+
+
+class Backend:
+    """A web server on loopback whose answer the test decides."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.port = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request."""
+        if await reader.readline():
+            writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    """A healthy backend."""
+    backend = Backend()
+    async with await asyncio.start_server(backend.handle, "127.0.0.1", 0) as server:
+        backend.port = server.sockets[0].getsockname()[1]
+        yield backend
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the manifests are; polled often."""
+    monkeypatch.setattr(files, "POLL_SECONDS", 0.01)
+    return tmp_path / "vip.yaml"
+
+
+def settings_of(file: Path) -> Settings:
+    """Return the settings of an agent for that file."""
+    return Settings(
+        node="n1", manifests=str(file), socket=str(file.with_name("engine.sock")), http=None
+    )
+
+
+@asynccontextmanager
+async def running(file: Path) -> AsyncIterator[tuple[Agent, asyncio.Task[None]]]:
+    """Run an agent until the block ends."""
+    agent = Agent(settings_of(file), file)
+    task = asyncio.create_task(agent.run())
+    try:
+        yield agent, task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def speaker(file: Path) -> AsyncIterator[tuple[FakeEngine, Agent, asyncio.Task[None]]]:
+    """Run an agent beside a scripted engine."""
+    path = file.with_name("engine.sock")
+    async with serving(FakeEngine(), path) as engine, running(file) as (agent, task):
+        yield engine, agent, task
+
+
+def states(engine: FakeEngine) -> list[VerdictState]:
+    """Return the states of the one gate, as the engine was told."""
+    return [message.routers["vip.shop.web"]["http"].state for message in engine.of_type(Verdicts)]
+
+
+async def test_manifests_reach_the_engine(file: Path, backend: Backend) -> None:
+    """The engine is told the whole set, as one that ends what it does not hold."""
+    file.write_text(virtual_ip(gates=[http_gate(backend.port)]))
+    async with speaker(file) as (engine, _agent, _task):
+        await until(lambda: bool(engine.of_type(Desired)))
+        (desired,) = engine.of_type(Desired)
+
+    (router,) = desired.routers
+    assert desired.complete
+    assert desired.node == "n1"
+    assert (router.name, router.priority) == ("vip.shop.web", 254)
+    assert router.gates == [DesiredGate(name="http")]
+
+
+async def test_verdicts_reach_the_engine(file: Path, backend: Backend) -> None:
+    """A verdict is told when it is decided, at each change, and not in between."""
+    file.write_text(virtual_ip(gates=[http_gate(backend.port)]))
+    async with speaker(file) as (engine, _agent, _task):
+        await until(lambda: bool(engine.of_type(Verdicts)))
+        backend.status = 503
+        await until(lambda: len(engine.of_type(Verdicts)) == 2)
+        backend.status = 200
+        await until(lambda: len(engine.of_type(Verdicts)) == 3)
+        told = states(engine)
+        last = engine.of_type(Verdicts)[-1].routers["vip.shop.web"]["http"]
+
+    assert told == [VerdictState.PASSING, VerdictState.FAILING, VerdictState.PASSING]
+    assert last.reason == f"HTTP 200 from http://127.0.0.1:{backend.port}/"
+
+
+async def test_no_verdict_is_told_before_it_is_decided(file: Path, backend: Backend) -> None:
+    """A new agent does not replace what an earlier one said by nothing."""
+    slow = http_gate(backend.port, successThreshold=1000)
+    file.write_text(virtual_ip(gates=[slow]))
+    async with speaker(file) as (engine, agent, _task):
+        await until(lambda: bool(engine.of_type(Desired)))
+        await until(lambda: agent.gate_details()[0].in_a_row > 3)
+
+        assert engine.of_type(Verdicts) == []
+
+
+async def test_an_edit_keeps_the_verdict_of_the_same_gate(file: Path, backend: Backend) -> None:
+    """Adding an address does not make a healthy node unknown for a moment."""
+    gates = [http_gate(backend.port)]
+    file.write_text(virtual_ip(gates=gates))
+    async with speaker(file) as (engine, _agent, _task):
+        await until(lambda: bool(engine.of_type(Verdicts)))
+        more = virtual_ip(gates=gates, addresses=["192.0.2.100", "192.0.2.200"])
+        file.write_text(more)
+        await until(lambda: len(engine.of_type(Desired)) == 2)
+        await until(lambda: len(engine.of_type(Verdicts)) >= 2)
+        told = states(engine)
+
+    assert set(told) == {VerdictState.PASSING}
+
+
+async def test_a_removed_gate_is_no_longer_told(file: Path, backend: Backend) -> None:
+    """Verdicts are those of the gates that run now."""
+    file.write_text(virtual_ip(gates=[http_gate(backend.port)]))
+    async with speaker(file) as (engine, _agent, _task):
+        await until(lambda: bool(engine.of_type(Verdicts)))
+        file.write_text(virtual_ip())
+        await until(lambda: engine.of_type(Verdicts)[-1].routers == {})
+
+
+async def test_gates_that_need_a_cluster_are_told_as_not_applicable(file: Path) -> None:
+    """Without Kubernetes a gate on pods does not count, and the engine knows."""
+    pods = {"name": "http", "pods": {"selector": {"matchLabels": {"app": "web"}}}}
+    file.write_text(virtual_ip(gates=[pods]))
+    async with speaker(file) as (engine, _agent, _task):
+        await until(lambda: bool(engine.of_type(Verdicts)))
+
+        assert states(engine) == [VerdictState.NOT_APPLICABLE]
+
+
+async def test_the_interface_is_the_engines_own_business(file: Path) -> None:
+    """A gate on carrier is told with its interface, and has no verdict of the agent."""
+    file.write_text(virtual_ip(gates=[{"name": "uplink", "interface": {"name": "eth1"}}]))
+    async with speaker(file) as (engine, agent, _task):
+        await until(lambda: bool(engine.of_type(Desired)))
+        (router,) = engine.of_type(Desired)[0].routers
+
+        assert router.gates == [DesiredGate(name="uplink", interface="eth1")]
+        assert agent.gate_details() == []
+        assert engine.of_type(Verdicts) == []
+
+
+async def test_ready_when_the_engine_has_the_set(file: Path) -> None:
+    """The report has no hindrance once the engine confirms the revision in force."""
+    async with speaker(file) as (engine, agent, _task):
+        before = (await agent.report()).hindrances()
+        file.write_text(virtual_ip())
+        await until(lambda: bool(engine.of_type(Desired)))
+        report = await agent.report()
+
+    assert before[0] == "No valid configuration was found yet"
+    assert report.hindrances() == []
+    assert report.configuration.valid
+
+
+async def test_stop_waits_for_the_engine(file: Path, backend: Backend) -> None:
+    """A stopping agent goes on with verdicts until the engine has left, then ends."""
+    file.write_text(virtual_ip(gates=[http_gate(backend.port)]))
+    async with speaker(file) as (engine, agent, task):
+        await until(lambda: bool(engine.of_type(Verdicts)))
+        agent.stop()
+        backend.status = 503
+        await until(lambda: states(engine)[-1] is VerdictState.FAILING)
+        assert not task.done()
+        engine.hang_up()
+        async with asyncio.timeout(5):
+            await task
+
+
+async def test_stop_is_bounded(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that does not leave holds the agent for a bounded time only."""
+    monkeypatch.setattr(main_module, "_STOP_SECONDS", 0.05)
+    file.write_text(virtual_ip())
+    async with speaker(file) as (engine, agent, task):
+        await until(lambda: bool(engine.of_type(Desired)))
+        agent.stop()
+        async with asyncio.timeout(5):
+            await task
+
+
+async def test_stop_without_an_engine_is_immediate(file: Path) -> None:
+    """Nobody is waited for who is not there."""
+    async with running(file) as (agent, task):
+        await asyncio.sleep(0)
+        agent.stop()
+        async with asyncio.timeout(5):
+            await task
+
+
+async def test_ends_when_the_supervisor_is_gone(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent whose supervisor was killed leaves the field to the next one."""
+    read, write = os.pipe()
+    monkeypatch.setenv(LIFELINE_VARIABLE, str(read))
+    async with running(file) as (_agent, task):
+        await asyncio.sleep(0)
+        os.close(write)
+        async with asyncio.timeout(5):
+            await task
+    os.close(read)
+
+
+def test_an_agent_without_manifests(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without manifests there is nothing to follow: one sentence and status 2."""
+    monkeypatch.setattr("vip_speaker.log.configure", lambda _level, _component: None)
+
+    assert main_module.main(Settings(node="n1")) == 2
+    assert "give it --manifests FILE_OR_DIR" in caplog.text
