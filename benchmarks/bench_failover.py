@@ -28,7 +28,7 @@ from vip_lab.wait import until
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from support.manifests import NODES, ROUTER, VIP, manifest, virtual_ip
+from support.network_manifests import NODES, ROUTER, VIP, manifest, virtual_ip
 
 CLIENT = "client"
 PRIORITIES = (254, 251, 248)

@@ -23,8 +23,11 @@ from vip_speaker.vrrp.election import Address
 from vip_speaker.vrrp.steps import BIND_LIMIT_NS
 from vip_speaker.vrrp.timers import SECOND_NS
 
-# Four renewals fit into a lifetime: one may be late, one may be lost.
-_RENEWALS_PER_LIFETIME = 4
+# An address is renewed with an advert once this part of its life has passed, so that a killed
+# node's kernel drops it when the others take over, not before; without adverts (a node that
+# yields) when half of it has passed.
+_RENEWED_WITH_ADVERT = 4
+_RENEWED_WITHOUT_ADVERT = 2
 # Somebody who removes an address again and again is not to be fought for ever.
 _REBINDS_MAX = 3
 _REBIND_WINDOW_NS = 10 * SECOND_NS
@@ -56,6 +59,7 @@ class Holdings:
         self._lifetime_seconds = 0
         self._waiting: list[BindRequest] = []
         self._failure = ""
+        self._asked_ns = 0
         self._renewed_ns = 0
         self._rebinds: deque[int] = deque()
         self.renew_ns: int | None = None
@@ -119,6 +123,11 @@ class Holdings:
             )
         self._schedule_renewal(now)
 
+    def is_due_with_advert(self, now: int) -> bool:
+        """Whether the addresses are to be renewed beside an advert that goes out now."""
+        due_ns = self._asked_ns + self._lifetime_seconds * SECOND_NS // _RENEWED_WITH_ADVERT
+        return self.renew_ns is not None and now >= due_ns
+
     def stop_renewing(self) -> None:
         """Leave the addresses to their lifetime: another may have taken over unheard."""
         self.renew_ns = None
@@ -149,7 +158,8 @@ class Holdings:
         return len(self._rebinds) <= _REBINDS_MAX
 
     def _schedule_renewal(self, now: int) -> None:
-        self.renew_ns = now + self._lifetime_seconds * SECOND_NS // _RENEWALS_PER_LIFETIME
+        self._asked_ns = now
+        self.renew_ns = now + self._lifetime_seconds * SECOND_NS // _RENEWED_WITHOUT_ADVERT
 
     def _submit_release(self, index: int, addresses: tuple[Address, ...]) -> None:
         if addresses:

@@ -328,7 +328,7 @@ class Router:
         for action in actions:
             match action:
                 case SendAdvertisement(priority):
-                    self._send(priority)
+                    self._send(now, priority)
                 case BindAddresses():
                     self._bind(now)
                 case ReleaseAddresses():
@@ -342,10 +342,12 @@ class Router:
                 case ProbeAddresses():
                     self._prober.start(now, self._instances.running)
 
-    def _send(self, priority: int) -> None:
+    def _send(self, now: int, priority: int) -> None:
         self._instances.send(priority)
         if priority:
             self._record()
+        if priority and self._holdings.is_due_with_advert(now):
+            self._renew(now)
 
     def _bind(self, now: int) -> None:
         assert self._election is not None
