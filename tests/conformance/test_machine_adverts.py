@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
@@ -215,6 +216,30 @@ def test_changed_address_list_of_an_active(link: Link) -> None:
     assert scene.reconfigure(instances=grown) == [BIND]
     assert scene.wait(5).bound() == [ANNOUNCE, send(200)]
     assert scene.remaining_ns == 1_000_000_000
+
+
+@on_every_link
+def test_another_vrid_is_said_at_once(link: Link) -> None:
+    """An Active goes on as the other virtual router: the next Backup hears it at once."""
+    scene = active(link)
+    moved = tuple(
+        dataclasses.replace(one, virtual_router_id=77) for one in scene.election.config.instances
+    )
+    assert scene.reconfigure(instances=moved) == [send(200), BIND]
+    assert scene.election.bound(scene.now) == [ANNOUNCE, send(200)]
+
+
+@on_every_link
+def test_a_backup_takes_another_vrid_and_waits_on(link: Link) -> None:
+    """Its timer runs on, so that an Active that is gone is replaced in time."""
+    scene = backup_of(link).wait(1000)
+    before = scene.remaining_ns
+    moved = tuple(
+        dataclasses.replace(one, virtual_router_id=77) for one in scene.election.config.instances
+    )
+    assert scene.reconfigure(instances=moved) == []
+    assert scene.remaining_ns == before
+    assert scene.election.active_source is None
 
 
 @on_every_link

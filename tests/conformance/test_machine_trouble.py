@@ -119,6 +119,18 @@ def test_active_that_overslept_and_hears_a_successor(link: Link) -> None:
 
 
 @on_every_link
+@pytest.mark.parametrize("priority", [1, 180, 250])
+def test_active_that_overslept_does_not_answer_a_successor(link: Link, priority: int) -> None:
+    """What waited in its sockets is heard before its timers: it must not win with row 12."""
+    scene = active(link, health_bands=False).wait(10_000)
+    assert scene.hear(priority, LOWER) == [
+        changed(ACTIVE, BACKUP, "Overslept"),
+        STOP_ANNOUNCING,
+        RELEASE,
+    ]
+
+
+@on_every_link
 def test_active_that_slept_less_than_its_peers_wait(link: Link) -> None:
     """Up to three intervals of silence nobody can have taken over: it goes on."""
     scene = active(link).wait(2599)

@@ -172,18 +172,7 @@ def address_lifetime_seconds(config: ElectionConfig) -> int:
     return max(_LIFETIME_SECONDS_MIN, 3 * config.advertisement_interval_ns // SECOND_NS)
 
 
-def sources(placed: tuple[Placed, ...]) -> list[Address]:
-    """Return where the adverts of each instance come from."""
-    return [one.source for one in placed]
-
-
-def same_wire(one: DesiredRouter, other: DesiredRouter) -> bool:
-    """Whether an election can go on: the same instances on the same interfaces."""
-
-    def wire(router: DesiredRouter) -> list[tuple[str, int, tuple[str, ...]]]:
-        return [
-            (instance.family, instance.virtual_router_id, tuple(instance.interfaces))
-            for instance in router.instances
-        ]
-
-    return wire(one) == wire(other)
+def has_moved(before: tuple[Placed, ...], after: tuple[Placed, ...]) -> bool:
+    """Whether an instance that stays sends its adverts from another address than before."""
+    sources = {one.key: one.source for one in before}
+    return any(sources.get(one.key, one.source) != one.source for one in after)

@@ -15,9 +15,8 @@ from vip_speaker.engine.compile import (
     Placed,
     address_lifetime_seconds,
     election_config,
+    has_moved,
     place,
-    same_wire,
-    sources,
 )
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.health import GateBook
@@ -68,7 +67,6 @@ class Router:
         self.orphaned = False
         self._node = node
         self._earlier = earlier
-        self._replacement: DesiredRouter | None = None
         self._election: Election | None = None
         self._instances = RunningInstances(node, self)
         self._settled: DesiredRouter | None = None
@@ -152,16 +150,9 @@ class Router:
         self.network_changed(now)
 
     def configure(self, now: int, desired: DesiredRouter) -> None:
-        """Take a new configuration; what all nodes must change together restarts the election."""
-        if desired == self.desired and self._replacement is None:
+        """Take a new configuration and go on, on other instances if those changed."""
+        if desired == self.desired:
             return
-        if self._election is not None and not same_wire(desired, self.desired):
-            _log.info("Restarting the election of %s, its wire parameters changed", self.name)
-            self._replacement = desired
-            self._apply(now, self._election.stop(now))
-            self._replace_if_stopped(now)
-            return
-        self._replacement = None
         self.desired = desired
         self.judge(now)
         self.network_changed(now)
@@ -234,7 +225,6 @@ class Router:
         if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
             self._renew(now)
         self._announcer.tick(now)
-        self._replace_if_stopped(now)
 
     def addresses_answered(self, now: int, result: AddressResult) -> None:
         """The kernel took the addresses, or not."""
@@ -268,7 +258,7 @@ class Router:
         """Open the sockets of a place and give the election its configuration."""
         config = election_config(self.desired, placed)
         election = self._election
-        if election is not None and sources(self._instances.placed) != sources(placed):
+        if election is not None and has_moved(self._instances.placed, placed):
             self._apply(now, election.fault(now, "SourceChanged", resign=True))
         self._instances.open(self.desired, placed)
         self._settled = self.desired
@@ -312,14 +302,6 @@ class Router:
             self._waiting_for = reason
         if self._election is not None and self._election.started:
             self._apply(now, self._election.fault(now, "NotPlaceable"))
-
-    def _replace_if_stopped(self, now: int) -> None:
-        if self._replacement is None or self._election is None or not self._election.stopped:
-            return
-        self.desired, self._replacement = self._replacement, None
-        self.close()
-        self._election = self._settled = None
-        self.start(now)
 
     # --- actions ---------------------------------------------------------------------------
 

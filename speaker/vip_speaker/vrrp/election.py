@@ -88,6 +88,11 @@ class ElectionConfig:
     bootstrap: bool = False
     slot: int = 0
 
+    @property
+    def wire(self) -> tuple[tuple[int, int], ...]:
+        """(IP version, VRID) of each instance: by what others know this virtual router."""
+        return tuple((one.source.version, one.virtual_router_id) for one in self.instances)
+
     def effective_priority(self, health: Health) -> int:
         """Return the priority on the wire at that health, 1-255.
 

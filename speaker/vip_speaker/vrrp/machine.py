@@ -171,6 +171,9 @@ class Election(ElectionSteps):
             if heard.priority == 0:
                 return self._hear_resignation(now, heard)
             return self._hear_in_backup(now, heard)
+        if self._state is State.ACTIVE and self._overslept(now):
+            # It would answer as if it were still Active, and win with addresses that have expired.
+            return [*self._wake_too_late(now), *self.receive(now, heard)]
         if self._state is State.ACTIVE:
             return self._hear_in_active(now, heard)
         if heard.priority > 0:
@@ -281,10 +284,13 @@ class Election(ElectionSteps):
 
     def _adver_timer_fired(self, now: int) -> list[Action]:
         """Row 9; one that slept longer than its peers wait must listen before it goes on."""
-        last_ns = self._last_sent_ns
-        if last_ns is not None and now - last_ns >= self._window_ns():
+        if self._overslept(now):
             return self._wake_too_late(now)
         return self._advertise(now, scheduled_ns=self._timers.adver_ns)
+
+    def _overslept(self, now: int) -> bool:
+        last_ns = self._last_sent_ns
+        return last_ns is not None and now - last_ns >= self._window_ns()
 
     def _wake_too_late(self, now: int) -> list[Action]:
         if self._leave_reason is not None:
@@ -363,20 +369,25 @@ class Election(ElectionSteps):
         return actions
 
     def reconfigure(self, now: int, config: ElectionConfig) -> list[Action]:
-        """Take a configuration with the same instances: priority, times or addresses change."""
+        """Take another configuration and stay what this node is.
+
+        An Active says so at once, on the new instances if those changed: the others count with
+        what they heard last.
+        """
         old, self._config = self._config, config
         self._timers.tie_delay_ns = config.tie_delay_ns
+        wire_changed = config.wire != old.wire
+        if wire_changed:
+            self._peer.sources.clear()
         if not self._peer.sources:
             self._timers.active_adver_interval_ns = config.advertisement_interval_ns
         if self._state is not State.ACTIVE:
             return []
-        interval_changed = config.advertisement_interval_ns != old.advertisement_interval_ns
-        priority_changed = config.effective_priority(self._health) != old.effective_priority(
-            self._health
-        )
+        priority = old.effective_priority(self._health)
         actions: list[Action] = []
-        if (interval_changed or priority_changed) and not self._advert_waits_for_bind:
-            actions += self._advertise(now)
+        is_news = wire_changed or priority != self.effective_priority
+        if is_news or config.advertisement_interval_ns != old.advertisement_interval_ns:
+            actions += [] if self._advert_waits_for_bind else self._advertise(now)
         if config.instances != old.instances:
             self._advertise_when_bound = True
             self._timers.bind_ns = now + BIND_LIMIT_NS
