@@ -1,0 +1,56 @@
+"""Write what is generated from the types: crds/*.yaml and the tables of docs/reference.md.
+
+With --check nothing is written, and the exit status says whether anything is out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vip_model.crd import definitions
+from vip_model.reference import with_tables
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = "# Generated from model/vip_model by `make crds`; do not edit.\n"
+
+
+def crd_text(definition: dict[str, Any]) -> str:
+    """Return a CustomResourceDefinition as the file has it."""
+    text: str = yaml.safe_dump(definition, sort_keys=False, width=100, allow_unicode=True)
+    return HEADER + text
+
+
+def generated(root: Path) -> dict[Path, str]:
+    """Return every generated file and what it should hold."""
+    files = {
+        root / "crds" / f"{name}.yaml": crd_text(definition)
+        for name, definition in definitions().items()
+    }
+    reference = root / "docs" / "reference.md"
+    files[reference] = with_tables(reference.read_text())
+    return files
+
+
+def main() -> int:
+    """Write every generated file that differs; with --check only say which, and return 1."""
+    check = sys.argv[1:] == ["--check"]
+    differing = [
+        (path, text)
+        for path, text in generated(ROOT).items()
+        if not path.exists() or path.read_text() != text
+    ]
+    for path, text in differing:
+        if check:
+            print(f"{path.relative_to(ROOT)} is out of date: run `make crds`")
+        else:
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if check and differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

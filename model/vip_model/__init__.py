@@ -1,0 +1,1 @@
+"""The resources of vip-operator and the plan that follows from them. Pure: no I/O, no clock."""

@@ -1,0 +1,145 @@
+"""Addresses and VRIDs belong to one election each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from vip_model.addresses import Address, family_of, normalised
+from vip_model.networks import NetworkMap
+from vip_model.rank import stable_hash
+from vip_model.resources.enums import Family
+from vip_model.resources.virtual_router import VirtualRouter
+
+VIRTUAL_ROUTER_IDS = range(1, 256)
+Scope = tuple[str, Family]  # network and family: what a VRID is unique in
+
+
+class AddressClaims:
+    """Which election has an address; what was allocated before has the first word."""
+
+    def __init__(self, allocated: Iterable[VirtualRouter]) -> None:
+        self._holders: dict[Address, str] = {}
+        self._claimants: dict[Address, str] = {}
+        for router in allocated:
+            for instance in router.spec.instances:
+                for address in normalised(instance.addresses):
+                    self._holders[address] = router.name
+
+    def holder(self, address: Address, router: str) -> str | None:
+        """Return the name of another election that holds an address already."""
+        holder = self._holders.get(address)
+        return holder if holder != router else None
+
+    def claimant(self, address: Address) -> str | None:
+        """Return NAMESPACE/NAME of the VirtualIP that has claimed an address in this plan."""
+        return self._claimants.get(address)
+
+    def claim(self, addresses: Iterable[Address], virtual_ip: str) -> None:
+        """Note that a VirtualIP has these addresses."""
+        self._claimants.update(dict.fromkeys(addresses, virtual_ip))
+
+
+class Locator:
+    """Finds the network of an address: as reported, else as it was allocated."""
+
+    def __init__(self, networks: NetworkMap | None, allocated: Iterable[VirtualRouter]) -> None:
+        self._networks = networks
+        self._remembered: dict[str, str] = {}
+        if networks is not None:
+            for router in allocated:
+                for instance in router.spec.instances:
+                    name = networks.current_name(instance.network)
+                    self._remembered.update(dict.fromkeys(instance.addresses, name))
+
+    def network_of(self, address: Address) -> str:
+        """Return the name of its network; empty in static mode and where it is unknown."""
+        if self._networks is None:
+            return ""
+        return self._networks.network_of(address) or self._remembered.get(str(address), "")
+
+    def scopes(self, addresses: Iterable[Address]) -> set[Scope]:
+        """Return the networks and families of addresses.
+
+        A link-local IPv6 address is where the other addresses are.
+        """
+        everywhere = list(addresses)
+        found = {
+            (self.network_of(address), family_of(address))
+            for address in everywhere
+            if not (address.version == 6 and address.is_link_local)
+        }
+        if any(address.version == 6 and address.is_link_local for address in everywhere):
+            networks = sorted(network for network, _family in found) or [""]
+            if not any(family is Family.IPV6 for _network, family in found):
+                found.add((networks[0], Family.IPV6))
+        return found
+
+
+class VirtualRouterIDs:
+    """Which election has a VRID in which network and family.
+
+    A network that is not known yet overlaps with all others.
+    """
+
+    def __init__(self, reserved: frozenset[int] = frozenset()) -> None:
+        self._reserved = reserved
+        self._taken: dict[tuple[Family, int], dict[str, str]] = {}
+        self._foreign: dict[str, dict[int, str]] = {}
+
+    def take(self, virtual_router_id: int, scopes: Iterable[Scope], router: str) -> None:
+        """Note that an election has a VRID."""
+        for network, family in scopes:
+            self._taken.setdefault((family, virtual_router_id), {}).setdefault(network, router)
+
+    def hear(self, network: str, virtual_router_id: int, source: str) -> None:
+        """Note that a stranger speaks with a VRID in a network."""
+        self._foreign.setdefault(network, {})[virtual_router_id] = source
+
+    def user(self, virtual_router_id: int, scopes: Iterable[Scope], router: str) -> str | None:
+        """Return the name of another election that has a VRID in any of the scopes."""
+        for network, family in scopes:
+            taken = self._taken.get((family, virtual_router_id), {})
+            near = taken if network == "" else {each: taken.get(each) for each in (network, "")}
+            for other in near.values():
+                if other is not None and other != router:
+                    return other
+        return None
+
+    def stranger(self, virtual_router_id: int, scopes: Iterable[Scope]) -> str | None:
+        """Return the address of a stranger who speaks with a VRID in any of the scopes."""
+        for network, _family in scopes:
+            source = self._foreign.get(network, {}).get(virtual_router_id)
+            if source is not None:
+                return source
+        return None
+
+    def is_reserved(self, virtual_router_id: int) -> bool:
+        """Return whether the operator's settings keep a VRID from being used."""
+        return virtual_router_id in self._reserved
+
+    def free(
+        self, scopes: Iterable[Scope], router: str, *, avoid: frozenset[int] = frozenset()
+    ) -> int | None:
+        """Return a VRID that nobody has in the scopes: the one of the name, else the next."""
+        wanted = by_name(router)
+        scopes = tuple(scopes)
+        for offset in range(len(VIRTUAL_ROUTER_IDS)):
+            each = 1 + (wanted - 1 + offset) % len(VIRTUAL_ROUTER_IDS)
+            if each in self._reserved or each in avoid or self.stranger(each, scopes) is not None:
+                continue
+            if self.user(each, scopes, router) is None:
+                return each
+        return None
+
+    def usage(self) -> Mapping[Scope, int]:
+        """Return how many VRIDs are used in each network and family."""
+        counts: dict[Scope, int] = {}
+        for (family, _virtual_router_id), networks in self._taken.items():
+            for network in networks:
+                counts[(network, family)] = counts.get((network, family), 0) + 1
+        return counts
+
+
+def by_name(router: str) -> int:
+    """Return the VRID that follows from the name of a VirtualRouter."""
+    return 1 + stable_hash("virtualRouterID", router) % len(VIRTUAL_ROUTER_IDS)

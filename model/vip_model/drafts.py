@@ -1,0 +1,183 @@
+"""Elections in the making: which VirtualIPs share one, and what is said of each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vip_model.addresses import normalised
+from vip_model.errors import Problem
+from vip_model.fields import fields_of
+from vip_model.inputs import PlanInputs
+from vip_model.limits import Finding
+from vip_model.resources.base import Part
+from vip_model.resources.gate import Gate
+from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.status import PlannedStatus, Reason, address_summary
+
+
+@dataclass(slots=True)
+class Draft:
+    """One election in the making.
+
+    Attributes:
+        name: name of the VirtualRouter.
+        allocated: what was allocated before, also if it is retired.
+        members: VirtualIPs that belong to it and are accepted so far, in order of precedence.
+        refused: those that belong to it and are refused.
+        unreadable: it also belongs to one that could not be parsed.
+        virtual_router_id: VRID once it is known.
+    """
+
+    name: str
+    allocated: VirtualRouter | None = None
+    members: list[VirtualIP] = field(default_factory=list)
+    refused: list[VirtualIP] = field(default_factory=list)
+    unreadable: bool = False
+    virtual_router_id: int | None = None
+
+    @property
+    def running(self) -> VirtualRouter | None:
+        """What was allocated before, unless it is retired."""
+        if self.allocated is None or self.allocated.spec.retired:
+            return None
+        return self.allocated
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """NAMESPACE/NAME of those for whom it runs already."""
+        if self.running is None:
+            return frozenset()
+        return frozenset(f"{owner.namespace}/{owner.name}" for owner in self.running.spec.owners)
+
+    @property
+    def still_owned(self) -> bool:
+        """Somebody for whom it runs is still there, although refused or not readable."""
+        return self.unreadable or any(each.key in self.owners for each in self.refused)
+
+
+class Ledger:
+    """What is said of each VirtualIP, and of all of them."""
+
+    def __init__(self, virtual_ips: Iterable[VirtualIP]) -> None:
+        self._virtual_ips = tuple(virtual_ips)
+        self._refusals: dict[int, tuple[Reason, tuple[Problem, ...]]] = {}
+        self.warnings: list[Problem] = []
+
+    def refuse(self, virtual_ip: VirtualIP, reason: Reason, findings: Iterable[Finding]) -> None:
+        """Say why a VirtualIP is refused."""
+        problems = tuple(Problem(label(virtual_ip), path, text) for path, text in findings)
+        self._refusals[id(virtual_ip)] = (reason, problems)
+
+    def warn(self, virtual_ip: VirtualIP, path: str, text: str) -> None:
+        """Say what does not hinder but should be known."""
+        self.warnings.append(Problem(label(virtual_ip), path, text))
+
+    def statuses(self, candidates: Mapping[str, bool]) -> tuple[PlannedStatus, ...]:
+        """Return what is said of each VirtualIP, in the order given.
+
+        Args:
+            candidates: name of a VirtualRouter to whether it has any.
+        """
+        return tuple(self._status(each, candidates) for each in self._virtual_ips)
+
+    def _status(self, virtual_ip: VirtualIP, candidates: Mapping[str, bool]) -> PlannedStatus:
+        reason, problems = self._refusals.get(id(virtual_ip), (Reason.ACCEPTED, ()))
+        return PlannedStatus(
+            virtual_ip=virtual_ip.key,
+            generation=virtual_ip.metadata.generation,
+            router=virtual_ip.router_name,
+            address_summary=address_summary(virtual_ip),
+            reason=reason,
+            problems=problems,
+            has_candidates=candidates.get(virtual_ip.router_name),
+        )
+
+
+def label(virtual_ip: VirtualIP) -> str:
+    """Return how problems name a VirtualIP."""
+    return f"VirtualIP {virtual_ip.key}"
+
+
+def in_order(inputs: PlanInputs, drafts: Mapping[str, Draft]) -> list[VirtualIP]:
+    """Return the VirtualIPs in order of precedence.
+
+    Those for whom an election runs come first, then the older ones, then by namespace and name;
+    in static mode, where neither is known, only the last counts.
+    """
+
+    def precedence(virtual_ip: VirtualIP) -> tuple[bool, str, str]:
+        owns = virtual_ip.key in drafts[virtual_ip.router_name].owners
+        created = "" if inputs.static else virtual_ip.metadata.creation_timestamp or "9999"
+        return (not owns, created, virtual_ip.key)
+
+    return sorted(inputs.virtual_ips, key=precedence)
+
+
+def gather(inputs: PlanInputs, allocated: Mapping[str, VirtualRouter]) -> dict[str, Draft]:
+    """Return the elections that VirtualIPs belong to, by name, without members."""
+    names = dict.fromkeys(each.router_name for each in inputs.virtual_ips)
+    drafts = {name: Draft(name, allocated.get(name)) for name in names}
+    if inputs.unreadable:
+        for name, router in allocated.items():
+            owners = {f"{each.namespace}/{each.name}" for each in router.spec.owners}
+            if owners & inputs.unreadable:
+                drafts.setdefault(name, Draft(name, router)).unreadable = True
+    return drafts
+
+
+def disagreements(virtual_ip: VirtualIP, draft: Draft) -> list[Finding]:
+    """Return where a VirtualIP differs from the first member of its group."""
+    if not draft.members:
+        return []
+    first = draft.members[0]
+    found = [
+        (
+            f"spec.{path}",
+            (
+                f"VirtualIPs of one group share it, and {first.key} has another value: "
+                "write the same, or leave the group"
+            ),
+        )
+        for path in (
+            *_different(virtual_ip.spec.vrrp, first.spec.vrrp, "vrrp"),
+            *_different(virtual_ip.spec.placement, first.spec.placement, "placement"),
+        )
+    ]
+    taken = {gate.name: (gate, member) for member in draft.members for gate in member.spec.gates}
+    for number, gate in enumerate(virtual_ip.spec.gates):
+        other = taken.get(gate.name)
+        if other is not None and other[0] != gate:
+            text = f"{other[1].key} of this group has another gate of this name: rename one"
+            found.append((f"spec.gates[{number}].name", text))
+    return found
+
+
+def _different(one: Part, other: Part, prefix: str) -> list[str]:
+    if one == other:
+        return []
+    return [
+        f"{prefix}.{field.name}"
+        for field in fields_of(type(one)).values()
+        if getattr(one, field.attribute) != getattr(other, field.attribute)
+    ]
+
+
+def gates_of(draft: Draft) -> tuple[Gate, ...]:
+    """Return the gates of all members, each once."""
+    return tuple({gate.name: gate for each in draft.members for gate in each.spec.gates}.values())
+
+
+def addresses_of(draft: Draft) -> list[str]:
+    """Return the addresses of all members in normal form, by name of the member.
+
+    What a refused member holds already stays: a mistake in an edit takes no address away.
+    """
+    members = sorted(draft.members, key=lambda each: each.key)
+    wanted = [str(one) for each in members for one in normalised(each.spec.addresses)]
+    if draft.running is not None and (draft.refused or draft.unreadable):
+        stay = {str(one) for each in draft.refused for one in normalised(each.spec.addresses)}
+        held = (one for each in draft.running.spec.instances for one in each.addresses)
+        wanted += [one for one in held if one in stay or draft.unreadable]
+    return list(dict.fromkeys(wanted))

@@ -1,0 +1,107 @@
+"""What `plan()` is told: every fact is data, nothing is looked up."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vip_model.resources.node import Node
+from vip_model.resources.pool import VirtualIPPool
+from vip_model.resources.speaker import Speaker
+from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.resources.virtual_router import VirtualRouter
+
+
+class AddressPolicy(enum.StrEnum):
+    """Which addresses VirtualIPs may claim."""
+
+    ANY = "Any"
+    POOLS_ONLY = "PoolsOnly"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service, as far as the plan depends on it.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        local: externalTrafficPolicy is Local, so that only endpoints on the node count.
+    """
+
+    namespace: str
+    name: str
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEndpoints:
+    """The nodes on which a Service has ready endpoints."""
+
+    namespace: str
+    name: str
+    ready_nodes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod, as far as the plan depends on it."""
+
+    namespace: str
+    node: str
+    labels: Mapping[str, str]
+    ready: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the operator, and facts about time that it knows.
+
+    Attributes:
+        address_policy: which addresses VirtualIPs may claim.
+        reserved_virtual_router_ids: VRIDs that are never allocated.
+        all_nodes_reported: every node that is due a speaker reports, or 5 s have passed. Until
+            then a new election has its preferred nodes only.
+    """
+
+    address_policy: AddressPolicy = AddressPolicy.ANY
+    reserved_virtual_router_ids: frozenset[int] = frozenset()
+    all_nodes_reported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInputs:
+    """Everything a plan follows from. None means unknown, not empty.
+
+    Attributes:
+        virtual_ips: what users declare.
+        pools: where addresses may come from.
+        services: Services that serviceRef may name.
+        endpoints: where Services have ready endpoints.
+        pods: pods that gates may select.
+        nodes: the nodes; None in static mode without Node documents.
+        speakers: what nodes report; None is static mode.
+        allocated: what was allocated before; None in static mode.
+        unreadable: NAMESPACE/NAME of VirtualIPs that exist and could not be parsed; what was
+            allocated for them stays.
+        supported_gates: kinds of gates that speakers have; None: not judged.
+        settings: see there.
+    """
+
+    virtual_ips: Sequence[VirtualIP]
+    pools: Sequence[VirtualIPPool] = ()
+    services: Sequence[Service] | None = None
+    endpoints: Sequence[ServiceEndpoints] | None = None
+    pods: Sequence[Pod] | None = None
+    nodes: Sequence[Node] | None = None
+    speakers: Sequence[Speaker] | None = None
+    allocated: Sequence[VirtualRouter] | None = None
+    unreadable: frozenset[str] = frozenset()
+    supported_gates: frozenset[str] | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def static(self) -> bool:
+        """Static mode: nothing may depend on what one node observes."""
+        return self.speakers is None

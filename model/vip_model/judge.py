@@ -1,0 +1,261 @@
+"""Whether a VirtualIP can be part of the plan, given what others have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from vip_model import support, validation
+from vip_model.addresses import Address, normalised
+from vip_model.claims import AddressClaims, Locator, Scope, VirtualRouterIDs
+from vip_model.claims import by_name as virtual_router_id_by_name
+from vip_model.drafts import Draft, disagreements
+from vip_model.inputs import AddressPolicy, PlanInputs
+from vip_model.limits import Finding
+from vip_model.pools import PoolBook
+from vip_model.resources.enums import Family
+from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.status import Reason
+
+# What fits into one advert: a count of 8 bits (RFC 9568 §5.2.5), and 1500 bytes over IPv6.
+MOST_ADDRESSES = {Family.IPV4: 255, Family.IPV6: 90}
+
+_VRID_FIELD = "spec.vrrp.virtualRouterID"
+
+Verdict = tuple[Reason, list[Finding]]
+
+
+@dataclass(slots=True)
+class Claims:
+    """What is taken so far.
+
+    Attributes:
+        addresses: addresses.
+        locator: networks of addresses.
+        virtual_router_ids: VRIDs.
+        sizes: how many addresses each instance has: by name of its VirtualRouter and scope.
+        wished: VRIDs that VirtualIPs of this plan ask for; not to be suggested to others.
+    """
+
+    addresses: AddressClaims
+    locator: Locator
+    virtual_router_ids: VirtualRouterIDs
+    sizes: dict[tuple[str, Scope], int] = field(default_factory=dict)
+    wished: frozenset[int] = frozenset()
+
+
+class Judge:
+    """Judges VirtualIPs one after the other; those that came first have the first choice."""
+
+    def __init__(self, inputs: PlanInputs, claims: Claims) -> None:
+        self._inputs = inputs
+        self._claims = claims
+        self._pools = PoolBook(() if inputs.static else inputs.pools)
+        wanted = {virtual_ip.router_name for virtual_ip in inputs.virtual_ips}
+        self._leaving = frozenset(
+            router.name
+            for router in inputs.allocated or ()
+            if router.spec.retired or router.name not in wanted
+        )
+
+    @property
+    def pools(self) -> PoolBook:
+        """The pools as they were understood."""
+        return self._pools
+
+    def judge(self, virtual_ip: VirtualIP, draft: Draft) -> Verdict | None:
+        """Return why a VirtualIP is refused; None where it is accepted, and has its claims then."""
+        invalid = validation.findings(virtual_ip) + list(self._static_findings(virtual_ip))
+        unbuilt = list(support.unsupported(virtual_ip, self._inputs.supported_gates))
+        if invalid:
+            return Reason.INVALID, invalid + unbuilt
+        if unbuilt:
+            return Reason.NOT_SUPPORTED, unbuilt
+        addresses = normalised(virtual_ip.spec.addresses)
+        scopes = self._claims.locator.scopes(addresses)
+        virtual_router_id = self._wanted(virtual_ip, draft)
+        checks: tuple[tuple[Reason, Iterable[Finding]], ...] = (
+            (Reason.NOT_IN_POOL, self._pool_findings(virtual_ip, draft)),
+            (Reason.IMMUTABLE, _immutable_findings(virtual_ip, draft)),
+            (Reason.GROUP_MISMATCH, disagreements(virtual_ip, draft)),
+            (Reason.ADDRESS_IN_USE, self._address_findings(virtual_ip, draft)),
+            (Reason.INVALID, self._size_findings(draft, addresses)),
+            (
+                Reason.VIRTUAL_ROUTER_ID_IN_USE,
+                self._virtual_router_id_findings(virtual_ip, draft, virtual_router_id, scopes),
+            ),
+        )
+        for reason, findings in checks:
+            found = list(findings)
+            if found:
+                return reason, found
+        self._claim(virtual_ip, draft, virtual_router_id, scopes)
+        return None
+
+    def _claim(
+        self, virtual_ip: VirtualIP, draft: Draft, virtual_router_id: int | None, scopes: set[Scope]
+    ) -> None:
+        addresses = normalised(virtual_ip.spec.addresses)
+        self._claims.addresses.claim(addresses, virtual_ip.key)
+        for address in addresses:
+            for scope in self._claims.locator.scopes([address]):
+                size = self._claims.sizes.get((draft.name, scope), 0)
+                self._claims.sizes[(draft.name, scope)] = size + 1
+        if virtual_router_id is not None:
+            draft.virtual_router_id = virtual_router_id
+            self._claims.virtual_router_ids.take(virtual_router_id, scopes, draft.name)
+
+    def _wanted(self, virtual_ip: VirtualIP, draft: Draft) -> int | None:
+        """Return the VRID that is written, was allocated, or follows from the name."""
+        return wanted_virtual_router_id(virtual_ip, draft.allocated, static=self._inputs.static)
+
+    def _static_findings(self, virtual_ip: VirtualIP) -> Iterator[Finding]:
+        placement = virtual_ip.spec.placement
+        if self._inputs.static and self._inputs.nodes is None and placement.node_selector:
+            yield (
+                "spec.placement.nodeSelector",
+                (
+                    "labels of nodes are not known here: add Node documents with labels, "
+                    "or name the nodes in preferredNodes"
+                ),
+            )
+
+    def _pool_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
+        if self._inputs.static:
+            return
+        if self._inputs.settings.address_policy is not AddressPolicy.POOLS_ONLY:
+            return
+        serving = _held(draft.running)
+        for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
+            if address in serving or self._pools.allows(address, virtual_ip.namespace):
+                continue
+            yield (
+                f"spec.addresses[{number}]",
+                (
+                    f"{address} is in no VirtualIPPool that namespace {virtual_ip.namespace} may "
+                    "use: choose one that is, or ask for a pool"
+                ),
+            )
+
+    def _address_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
+        for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
+            path = f"spec.addresses[{number}]"
+            holder = self._claims.addresses.holder(address, draft.name)
+            claimant = self._claims.addresses.claimant(address)
+            if holder is not None:
+                yield path, f"{address} {self._held_by(holder)}"
+            elif claimant is not None:
+                yield path, f"{address} is an address of {claimant} too: remove it from one of them"
+
+    def _held_by(self, router: str) -> str:
+        if router in self._leaving:
+            return f"is still being released by {display_name(router)}: it is free in a moment"
+        return f"belongs to {display_name(router)}: remove it there first, or choose another"
+
+    def _size_findings(self, draft: Draft, addresses: tuple[Address, ...]) -> Iterator[Finding]:
+        new: dict[Scope, int] = {}
+        for address in addresses:
+            for scope in self._claims.locator.scopes([address]):
+                new[scope] = new.get(scope, 0) + 1
+        for scope, count in new.items():
+            total = self._claims.sizes.get((draft.name, scope), 0) + count
+            most = MOST_ADDRESSES[scope[1]]
+            if total > most:
+                what = f"{display_name(draft.name)} would have {total} {scope[1]} addresses"
+                yield "spec.addresses", f"{what}, and {most} fit into an advert: use another group"
+
+    def _virtual_router_id_findings(
+        self, virtual_ip: VirtualIP, draft: Draft, wanted: int | None, scopes: set[Scope]
+    ) -> Iterator[Finding]:
+        if wanted is None:
+            return
+        written = virtual_ip.spec.vrrp.virtual_router_id is not None
+        virtual_router_ids = self._claims.virtual_router_ids
+        user = virtual_router_ids.user(wanted, scopes, draft.name)
+        if user is not None:
+            taken = f"is taken by {display_name(user)}"
+        elif written and virtual_router_ids.is_reserved(wanted):
+            taken = "is reserved by the operator's settings"
+        else:
+            return
+        suggestion = self._suggest(draft, scopes)
+        if suggestion is None:
+            yield _VRID_FIELD, f"{wanted} {taken}, and no other is free: share one in a `group`"
+        elif written:
+            yield _VRID_FIELD, f"{wanted} {taken}: write another, such as {suggestion}"
+        else:
+            yield (
+                _VRID_FIELD,
+                (
+                    f"{wanted}, which follows from the name, {taken}: "
+                    f"add the line `virtualRouterID: {suggestion}` to spec.vrrp"
+                ),
+            )
+
+    def _suggest(self, draft: Draft, scopes: set[Scope]) -> int | None:
+        return self._claims.virtual_router_ids.free(
+            scopes, draft.name, avoid=self._claims.wished
+        ) or self._claims.virtual_router_ids.free(scopes, draft.name)
+
+
+def wanted_virtual_router_id(
+    virtual_ip: VirtualIP, allocated: VirtualRouter | None, *, static: bool
+) -> int | None:
+    """Return the VRID that is written, was allocated, or in static mode follows from the name.
+
+    None where the operator is to choose one.
+    """
+    written = virtual_ip.spec.vrrp.virtual_router_id
+    if written is not None:
+        return written
+    if allocated is not None:
+        return allocated.spec.instances[0].virtual_router_id
+    return virtual_router_id_by_name(virtual_ip.router_name) if static else None
+
+
+def display_name(router: str) -> str:
+    """Return NAMESPACE/NAME, or what group it is, of the name of a VirtualRouter."""
+    kind, _dot, rest = router.partition(".")
+    name = rest.replace(".", "/", 1)
+    return f"the group {name}" if kind == "group" else name
+
+
+def _held(router: VirtualRouter | None) -> frozenset[Address]:
+    if router is None:
+        return frozenset()
+    return frozenset(
+        address for each in router.spec.instances for address in normalised(each.addresses)
+    )
+
+
+def _immutable_findings(virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
+    """Yield wire parameters that differ from what runs: all nodes must change them at once."""
+    if draft.allocated is None:
+        return
+    vrrp, instance = virtual_ip.spec.vrrp, draft.allocated.spec.instances[0]
+    if draft.running is None:
+        way_out = "or wait a moment: the election that had it is still being released"
+    else:
+        way_out = "or delete the VirtualIP, wait until it is gone, and create it anew"
+    changes = (
+        (
+            _VRID_FIELD,
+            vrrp.virtual_router_id not in (None, instance.virtual_router_id),
+            str(instance.virtual_router_id),
+        ),
+        (
+            "spec.vrrp.interfaces",
+            vrrp.interfaces != instance.interfaces,
+            f"[{', '.join(instance.interfaces)}]",
+        ),
+    )
+    for path, changed, kept in changes:
+        if changed:
+            yield (
+                path,
+                (
+                    f"all nodes would have to change it at the same moment: write {kept} again, "
+                    f"{way_out}"
+                ),
+            )

@@ -1,0 +1,1 @@
+"""The types of the resources: VirtualIP, VirtualRouter, Speaker, VirtualIPPool, and Node."""

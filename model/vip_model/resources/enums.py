@@ -1,0 +1,93 @@
+"""Words that fields choose from."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Family(enum.StrEnum):
+    """Address family of one VRRP instance."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class Protocol(enum.StrEnum):
+    """Version of VRRP on the wire."""
+
+    VRRP_V3 = "VRRPv3"
+    VRRP_V2 = "VRRPv2"
+
+
+class TransportType(enum.StrEnum):
+    """How adverts reach the others."""
+
+    MULTICAST = "Multicast"
+    UNICAST = "Unicast"
+
+
+class PreemptionMode(enum.StrEnum):
+    """Preempt_Mode of RFC 9568 §6.1 as a user writes it."""
+
+    AUTO = "Auto"
+    ALWAYS = "Always"
+    NEVER = "Never"
+    DELAYED = "Delayed"
+
+
+class AuthenticationType(enum.StrEnum):
+    """How senders of adverts prove themselves."""
+
+    PASSWORD = "Password"  # noqa: S105  the name of a method
+
+
+class Handover(enum.StrEnum):
+    """Order of a planned move."""
+
+    MAKE_BEFORE_BREAK = "MakeBeforeBreak"
+    BREAK_BEFORE_MAKE = "BreakBeforeMake"
+
+
+class Checksum(enum.StrEnum):
+    """Form of the IPv4 checksum that is sent; both are accepted (RFC 9568 §5.2.8)."""
+
+    PSEUDO_HEADER = "PseudoHeader"
+    MESSAGE_ONLY = "MessageOnly"
+
+
+class LinkLocalAddress(enum.StrEnum):
+    """Whether an IPv6 virtual router gets a link-local address (RFC 9568 §5.2.9)."""
+
+    AUTO = "Auto"
+    ALWAYS = "Always"
+    NEVER = "Never"
+
+
+class FailureAction(enum.StrEnum):
+    """What a failing gate does to its node."""
+
+    LOWER_PRIORITY = "LowerPriority"
+    WITHDRAW = "Withdraw"
+
+
+class Scheme(enum.StrEnum):
+    """Scheme of an HTTP probe."""
+
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+
+
+class UnlistedNodes(enum.StrEnum):
+    """What a node is that is not among the candidates of a VirtualRouter."""
+
+    REFUSED = "Refused"  # no candidate
+    BY_HASH = "ByHash"  # static mode without Node documents: a candidate with a slot by hash
+
+
+class SelectorOperator(enum.StrEnum):
+    """Operators of a label selector."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"

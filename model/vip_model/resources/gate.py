@@ -1,0 +1,217 @@
+"""Gates: conditions of a node that its priority depends on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from vip_model.resources.base import LABEL, Limits, Part, described
+from vip_model.resources.enums import FailureAction, Scheme, SelectorOperator
+
+LOCALHOST = "127.0.0.1"
+
+_PORT = Limits(minimum=1, maximum=65535)
+_HOST = Limits(min_length=1, max_length=253)
+_MILLISECONDS = Limits(minimum=10, maximum=3_600_000)
+_THRESHOLD = Limits(minimum=1, maximum=1000)
+_INTERFACE = Limits(
+    min_length=1,
+    max_length=15,
+    pattern=r"[^\s/:*?\[\]]+",
+    pattern_in_words="the name of one interface, without wildcards, blanks, '/' and ':'",
+)
+
+
+class LabelSelectorRequirement(Part, frozen=True, kw_only=True):
+    """One condition on a label."""
+
+    key: Annotated[str, described("Key of the label.")]
+    operator: Annotated[SelectorOperator, described("How the label relates to the values.")]
+    values: Annotated[tuple[str, ...], described("Values, for In and NotIn.")] = ()
+
+
+class LabelSelector(Part, frozen=True, kw_only=True):
+    """A choice of objects by their labels, as elsewhere in Kubernetes."""
+
+    match_labels: Annotated[dict[str, str], described("Labels that must be there.")] = (
+        msgspec.field(default_factory=dict)
+    )
+    match_expressions: Annotated[
+        tuple[LabelSelectorRequirement, ...], described("Conditions that must all hold.")
+    ] = ()
+
+
+class HTTPGetProbe(Part, frozen=True, kw_only=True):
+    """Asks for a page; an answer with a status of 2xx or 3xx passes."""
+
+    host: Annotated[str, described("Name or address that is asked.", _HOST)] = LOCALHOST
+    port: Annotated[int, described("TCP port.", _PORT)]
+    path: Annotated[
+        str,
+        described(
+            "Path with an optional query.",
+            Limits(
+                min_length=1,
+                max_length=1024,
+                pattern=r"/\S*",
+                pattern_in_words="a path that begins with '/' and holds no blanks",
+            ),
+        ),
+    ] = "/"
+    scheme: Annotated[Scheme, described("HTTPS checks no certificate.")] = Scheme.HTTP
+
+
+class TCPSocketProbe(Part, frozen=True, kw_only=True):
+    """Opens a TCP connection and closes it again."""
+
+    host: Annotated[str, described("Name or address that is asked.", _HOST)] = LOCALHOST
+    port: Annotated[int, described("TCP port.", _PORT)]
+
+
+class PingProbe(Part, frozen=True, kw_only=True):
+    """Sends an ICMP echo request, for instance to the gateway."""
+
+    host: Annotated[str, described("Name or address that is asked.", _HOST)]
+
+
+class CommandProbe(Part, frozen=True, kw_only=True):
+    """Runs a program; exit status 0 passes."""
+
+    command: Annotated[
+        tuple[str, ...],
+        described("Program and arguments; there is no shell.", Limits(min_length=1, max_length=64)),
+    ]
+
+
+class ProcessCondition(Part, frozen=True, kw_only=True):
+    """A process runs on the node."""
+
+    name: Annotated[str, described("Name of the process.", Limits(min_length=1, max_length=255))]
+
+
+class InterfaceCondition(Part, frozen=True, kw_only=True):
+    """An interface of the node is up and has carrier."""
+
+    name: Annotated[str, described("Name of the interface.", _INTERFACE)]
+
+
+class PodProbe(Part, frozen=True, kw_only=True):
+    """A probe of the pods on the node, faster than kubelet's readiness probe."""
+
+    http_get: Annotated[HTTPGetProbe | None, described("Asks for a page.")] = None
+    tcp_socket: Annotated[TCPSocketProbe | None, described("Opens a TCP connection.")] = None
+    period_milliseconds: Annotated[
+        int, described("From the start of one probe to the next.", _MILLISECONDS)
+    ] = 1000
+    timeout_milliseconds: Annotated[
+        int, described("A probe without an answer by then has failed.", _MILLISECONDS)
+    ] = 1000
+    failure_threshold: Annotated[int, described("Failures in a row that count.", _THRESHOLD)] = 3
+    success_threshold: Annotated[int, described("Passes in a row that count.", _THRESHOLD)] = 1
+
+
+class PodsCondition(Part, frozen=True, kw_only=True):
+    """A pod of the VirtualIP's namespace is ready on the node."""
+
+    selector: Annotated[LabelSelector, described("Which pods.")]
+    probe: Annotated[PodProbe | None, described("Asks the pods directly.")] = None
+
+
+class ServiceReference(Part, frozen=True, kw_only=True):
+    """A Service of the VirtualIP's namespace."""
+
+    name: Annotated[str, described("Name of the Service.", LABEL)]
+
+
+class EndpointsCondition(Part, frozen=True, kw_only=True):
+    """A Service has ready endpoints that traffic arriving at this node can reach.
+
+    With externalTrafficPolicy Local these are endpoints on the node, with Cluster any.
+    """
+
+    service_ref: Annotated[ServiceReference, described("Which Service.")]
+
+
+class FailurePolicy(Part, frozen=True, kw_only=True):
+    """What a failing gate does to its node."""
+
+    action: Annotated[
+        FailureAction,
+        described(
+            "LowerPriority: the node stands behind every healthy one, and serves if there is "
+            "none. Withdraw: it takes no part."
+        ),
+    ] = FailureAction.LOWER_PRIORITY
+    by: Annotated[
+        int,
+        described(
+            "What LowerPriority takes off the priority. Another value than 100 only with "
+            "vrrp.additionalPeers, whose priorities follow rules of their own.",
+            Limits(minimum=1, maximum=254),
+        ),
+    ] = 100
+
+
+class Gate(Part, frozen=True, kw_only=True):
+    """A condition of a node that its priority depends on. Exactly one kind is given."""
+
+    name: Annotated[str, described("Name in status, events and metrics.", LABEL)]
+    failure_policy: Annotated[FailurePolicy, described("What a failing gate does.")] = (
+        FailurePolicy()
+    )
+    period_milliseconds: Annotated[
+        int, described("From the start of one probe to the start of the next.", _MILLISECONDS)
+    ] = 1000
+    timeout_milliseconds: Annotated[
+        int, described("A probe without an answer by then has failed.", _MILLISECONDS)
+    ] = 1000
+    failure_threshold: Annotated[
+        int, described("Failures in a row after which the gate fails.", _THRESHOLD)
+    ] = 3
+    success_threshold: Annotated[
+        int, described("Passes in a row after which the gate passes.", _THRESHOLD)
+    ] = 1
+    http_get: Annotated[HTTPGetProbe | None, described("Asks for a page on the node.")] = None
+    tcp_socket: Annotated[TCPSocketProbe | None, described("Opens a TCP connection.")] = None
+    interface: Annotated[
+        InterfaceCondition | None, described("An interface has carrier; judged without probes.")
+    ] = None
+    pods: Annotated[PodsCondition | None, described("A pod is ready on the node.")] = None
+    endpoints: Annotated[
+        EndpointsCondition | None, described("A Service has ready endpoints for this node.")
+    ] = None
+    ping: Annotated[PingProbe | None, described("A host answers to ping.")] = None
+    command: Annotated[CommandProbe | None, described("A program says so.")] = None
+    process: Annotated[ProcessCondition | None, described("A process runs.")] = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind that is given, in the spelling of the file, such as httpGet."""
+        return tuple(
+            kind for kind, attribute in _KINDS.items() if getattr(self, attribute) is not None
+        )
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of a valid gate; None where it is one that this version does not know."""
+        kinds = self.kinds
+        return kinds[0] if kinds else None
+
+
+_NOT_KINDS = {
+    "name",
+    "failure_policy",
+    "period_milliseconds",
+    "timeout_milliseconds",
+    "failure_threshold",
+    "success_threshold",
+}
+_KINDS = {
+    field.encode_name: field.name
+    for field in msgspec.structs.fields(Gate)
+    if field.name not in _NOT_KINDS
+}
+GATE_KINDS = tuple(_KINDS)
+# Kinds that need to know what runs in a cluster; without one they do not count.
+CLUSTER_GATE_KINDS = frozenset({"pods", "endpoints"})

@@ -1,0 +1,143 @@
+"""VirtualRouter: one compiled election, written by the operator, run by the speakers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from vip_model.resources.base import Limits, Part, described
+from vip_model.resources.enums import (
+    Checksum,
+    Family,
+    Handover,
+    PreemptionMode,
+    UnlistedNodes,
+)
+from vip_model.resources.gate import Gate
+from vip_model.resources.metadata import ObjectMeta
+
+_VRID = Limits(minimum=1, maximum=255)
+_MANY = Limits(max_length=256)
+
+
+class Owner(Part, frozen=True, kw_only=True):
+    """A VirtualIP that the election is for."""
+
+    namespace: Annotated[str, described("Its namespace.")]
+    name: Annotated[str, described("Its name.")]
+    uid: Annotated[str, described("Its uid; empty without an API server.")] = ""
+
+
+class Timing(Part, frozen=True, kw_only=True):
+    """Times of the election."""
+
+    advertisement_interval_milliseconds: Annotated[
+        int, described("Advertisement_Interval.", Limits(minimum=10, maximum=40_950))
+    ] = 1000
+    step: Annotated[
+        int,
+        described("Points of priority between neighbouring slots.", Limits(minimum=1, maximum=99)),
+    ] = 3
+
+
+class RouterPreemption(Part, frozen=True, kw_only=True):
+    """Preempt_Mode as it was decided; never Auto."""
+
+    mode: Annotated[PreemptionMode, described("Always, Never or Delayed.")] = PreemptionMode.NEVER
+    delay_seconds: Annotated[int, described("Only with Delayed.", Limits(minimum=0))] = 0
+
+
+class RouterInstance(Part, frozen=True, kw_only=True):
+    """One virtual router in the sense of RFC 9568: (network, family, VRID)."""
+
+    network: Annotated[
+        str, described("Name of the network; empty in static mode and while it is unknown.")
+    ] = ""
+    family: Annotated[Family, described("Address family.")]
+    virtual_router_id: Annotated[int, described("VRID.", _VRID)] = msgspec.field(
+        name="virtualRouterID"
+    )
+    interfaces: Annotated[
+        tuple[str, ...], described("Patterns; empty: the interface in the subnet.", _MANY)
+    ] = ()
+    addresses: Annotated[
+        tuple[str, ...], described("Virtual addresses, without a prefix length.", _MANY)
+    ]
+
+
+class AdvertSource(Part, frozen=True, kw_only=True):
+    """An address that a candidate sends adverts from."""
+
+    interface: Annotated[str, described("Its interface; empty in static mode.")] = ""
+    family: Annotated[Family, described("Address family.")]
+    address: Annotated[str, described("The address.")]
+
+
+class Candidate(Part, frozen=True, kw_only=True):
+    """A node that takes part."""
+
+    node: Annotated[str, described("Name of the node.")]
+    slot: Annotated[int, described("Rank among the candidates, 0 is first.", Limits(minimum=0))]
+    priority: Annotated[int, described("Base priority.", Limits(minimum=1, maximum=255))]
+    sources: Annotated[
+        tuple[AdvertSource, ...], described("Where its adverts come from; empty: unknown.", _MANY)
+    ] = ()
+
+
+class VirtualRouterSpec(Part, frozen=True, kw_only=True):
+    """One election, and the only record of what was allocated to it."""
+
+    owners: Annotated[tuple[Owner, ...], described("The VirtualIPs it is for.", _MANY)] = ()
+    revision: Annotated[
+        int, described("Grows with every write of the operator, over all VirtualRouters.")
+    ] = 0
+    retired: Annotated[bool, described("Its owners are gone: every speaker is to end it.")] = False
+    bootstrap: Annotated[bool, described("Nobody has ever run it.")] = False
+    timing: Annotated[Timing, described("Times.")] = Timing()
+    preemption: Annotated[RouterPreemption, described("Preempt_Mode.")] = RouterPreemption()
+    handover: Annotated[Handover, described("Order of a planned move.")] = (
+        Handover.MAKE_BEFORE_BREAK
+    )
+    health_bands: Annotated[
+        bool, described("Healthy is 155-254, failing 1-154. False with additionalPeers.")
+    ] = True
+    checksum: Annotated[Checksum, described("Form of the IPv4 checksum.")] = Checksum.PSEUDO_HEADER
+    generate_link_local: Annotated[
+        bool, described("An IPv6 instance gets a link-local address.")
+    ] = True
+    additional_peers: Annotated[
+        tuple[str, ...], described("Routers that are not ours.", _MANY)
+    ] = ()
+    instances: Annotated[
+        tuple[RouterInstance, ...],
+        described("The first decides ties.", Limits(min_length=1, max_length=16)),
+    ]
+    candidates: Annotated[tuple[Candidate, ...], described("By slot.", _MANY)] = ()
+    unlisted_nodes: Annotated[
+        UnlistedNodes, described("What a node is that is no candidate here.")
+    ] = UnlistedNodes.REFUSED
+    gates: Annotated[tuple[Gate, ...], described("Those of all owners.", _MANY)] = ()
+    placement_digest: Annotated[
+        str, described("Of the placement that slots were allocated for.")
+    ] = ""
+
+
+class VirtualRouter(Part, frozen=True, kw_only=True):
+    """One election over one or more virtual routers of RFC 9568 that move together."""
+
+    api_version: str
+    kind: str
+    metadata: ObjectMeta
+    spec: Annotated[VirtualRouterSpec, described("The election.")]
+
+    @property
+    def name(self) -> str:
+        """vip.NAMESPACE.NAME or group.NAMESPACE.GROUP."""
+        return self.metadata.name
+
+    @property
+    def display_name(self) -> str:
+        """NAMESPACE/NAME or NAMESPACE/GROUP."""
+        _kind, _dot, rest = self.metadata.name.partition(".")
+        return rest.replace(".", "/", 1)

@@ -1,0 +1,149 @@
+"""The stanza `vrrp` of a VirtualIP: what concerns the LAN."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from vip_model.resources.base import Limits, Part, described
+from vip_model.resources.enums import (
+    AuthenticationType,
+    Checksum,
+    Handover,
+    LinkLocalAddress,
+    PreemptionMode,
+    Protocol,
+    TransportType,
+)
+
+LOWEST_INTERVAL_MILLISECONDS = 10
+HIGHEST_INTERVAL_MILLISECONDS = 40_950
+
+_INTERFACE_PATTERN = Limits(
+    min_length=1,
+    max_length=64,
+    pattern=r"[^\s/:]+",
+    pattern_in_words="a name or a pattern of names (eth0, ens*), without blanks, '/' and ':'",
+)
+
+
+class Transport(Part, frozen=True, kw_only=True):
+    """How adverts reach the others."""
+
+    type: Annotated[TransportType, described("Multicast is the protocol's own way.")] = (
+        TransportType.MULTICAST
+    )
+
+
+class Preemption(Part, frozen=True, kw_only=True):
+    """Whether a better node takes the address from a healthy holder."""
+
+    mode: Annotated[
+        PreemptionMode,
+        described(
+            "Auto: Always where placement prefers nodes, else Never. Always: the best node gets "
+            "the address back. Never: a holder keeps it until it fails. Delayed: like Always, "
+            "but only after delaySeconds."
+        ),
+    ] = PreemptionMode.AUTO
+    delay_seconds: Annotated[
+        int,
+        described(
+            "How long a better node waits; only with mode Delayed.",
+            Limits(minimum=0, maximum=3600),
+        ),
+    ] = 0
+
+
+class Authentication(Part, frozen=True, kw_only=True):
+    """How senders of adverts prove themselves."""
+
+    type: Annotated[AuthenticationType, described("The method.")]
+    key_name: Annotated[
+        str, described("Key of the Secret in the operator's namespace.", Limits(min_length=1))
+    ]
+
+
+class VirtualMAC(Part, frozen=True, kw_only=True):
+    """The virtual MAC address of RFC 9568 §7.3; present means used."""
+
+
+class Compatibility(Part, frozen=True, kw_only=True):
+    """Where implementations read the RFC differently."""
+
+    checksum: Annotated[
+        Checksum,
+        described(
+            "Form of the IPv4 checksum that is sent; both are accepted. PseudoHeader is what "
+            "keepalived and FRR send, MessageOnly the letter of RFC 9568."
+        ),
+    ] = Checksum.PSEUDO_HEADER
+    link_local_address: Annotated[
+        LinkLocalAddress,
+        described(
+            "Whether an IPv6 virtual router gets a link-local address of its own, which RFC 9568 "
+            "wants to be the first. Auto: unless there are additionalPeers, since keepalived "
+            "refuses a list that differs from its own."
+        ),
+    ] = LinkLocalAddress.AUTO
+
+
+class VRRP(Part, frozen=True, kw_only=True):
+    """Parameters of the LAN. All nodes must agree on them."""
+
+    protocol: Annotated[Protocol, described("Version on the wire.")] = Protocol.VRRP_V3
+    virtual_router_id: Annotated[
+        int | None,
+        described(
+            "VRID: the number of the virtual router, free on the link. Default: in a cluster "
+            "allocated, otherwise made from the name.",
+            Limits(minimum=1, maximum=255),
+        ),
+    ] = msgspec.field(default=None, name="virtualRouterID")
+    interfaces: Annotated[
+        tuple[str, ...],
+        described(
+            "Names or patterns of interfaces; on each node the first that matches one is used. "
+            "Default: the interface whose subnet holds the address.",
+            Limits(max_length=16, unique=True, items=_INTERFACE_PATTERN),
+        ),
+    ] = ()
+    advertisement_interval_milliseconds: Annotated[
+        int,
+        described(
+            "How often the holder says that it is there; a dead one is noticed after three.",
+            Limits(
+                minimum=LOWEST_INTERVAL_MILLISECONDS,
+                maximum=HIGHEST_INTERVAL_MILLISECONDS,
+                multiple_of=10,
+            ),
+        ),
+    ] = 1000
+    transport: Annotated[Transport, described("How adverts reach the others.")] = Transport()
+    additional_peers: Annotated[
+        tuple[str, ...],
+        described(
+            "Addresses of routers that are not ours, such as keepalived. They switch the health "
+            "bands off: a failing gate then takes failurePolicy.by off the priority.",
+            Limits(max_length=16, items=Limits(max_length=45)),
+        ),
+    ] = ()
+    preemption: Annotated[
+        Preemption, described("Whether a better node takes the address from a healthy holder.")
+    ] = Preemption()
+    authentication: Annotated[
+        Authentication | None, described("How senders of adverts prove themselves.")
+    ] = None
+    virtual_mac: Annotated[
+        VirtualMAC | None, described("Use the virtual MAC address of RFC 9568 §7.3.")
+    ] = msgspec.field(default=None, name="virtualMAC")
+    handover: Annotated[
+        Handover,
+        described(
+            "Order of a planned move: the next node binds the address before this one lets go."
+        ),
+    ] = Handover.MAKE_BEFORE_BREAK
+    compatibility: Annotated[
+        Compatibility, described("Where implementations read the RFC differently.")
+    ] = Compatibility()

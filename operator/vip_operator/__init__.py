@@ -1,0 +1,1 @@
+"""The operator of vip-operator; today the command `vip-operator plan`."""

@@ -1,0 +1,315 @@
+"""Whether the values of a VirtualIP make sense by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.resources import vip
+from vip_model import validation
+from vip_model.fields import walk
+from vip_model.limits import check_limits
+from vip_model.resources.base import Part
+from vip_model.resources.pool import VirtualIPPoolSpec
+from vip_model.resources.speaker import SpeakerStatus
+from vip_model.resources.virtual_ip import VirtualIPSpec
+from vip_model.resources.virtual_router import VirtualRouterSpec
+from vip_model.support import BUILT_GATE_KINDS, UNBUILT_FIELDS, unsupported
+
+
+def gate(name: str = "web", **changes: Any) -> dict[str, Any]:
+    """Return a gate as it is written."""
+    return {"name": name, "httpGet": {"port": 80}, **changes}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"addresses": ["192.0.2.1", "2001:db8::1", "fe80::1"]},
+        {"addresses": ["fe80::1"], "vrrp": {"interfaces": ["eth0"]}},
+        {"gates": [gate(), gate("other", failurePolicy={"action": "Withdraw"})]},
+        {"vrrp": {"virtualRouterID": 1}},
+        {"vrrp": {"virtualRouterID": 255}},
+        {"vrrp": {"advertisementIntervalMilliseconds": 10}},
+        {"vrrp": {"advertisementIntervalMilliseconds": 40950}},
+        {"vrrp": {"preemption": {"mode": "Delayed", "delaySeconds": 300}}},
+        {"vrrp": {"additionalPeers": ["192.0.2.5"]}, "gates": [gate(failurePolicy={"by": 20})]},
+        {"addresses": ["2001:db8::1"], "vrrp": {"additionalPeers": ["fe80::5"]}},
+        {"placement": {"preferredNodes": ["n1", "n2.example"]}},
+        {"placement": {"priorities": [{"node": "n1", "priority": 255}]}},
+        {
+            "placement": {"priorities": [{"node": "n1", "priority": 90}]},
+            "vrrp": {"additionalPeers": ["192.0.2.5"]},
+        },
+    ],
+)
+def test_what_makes_sense_is_accepted(spec: dict[str, Any]) -> None:
+    """Values at their limits and every sensible combination pass."""
+    assert validation.findings(vip(**spec)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "part"),
+    [
+        ({"addresses": []}, "spec.addresses", "there is no address"),
+        ({"addresses": ["192.0.2.1/24"]}, "spec.addresses[0]", "write 192.0.2.1"),
+        ({"addresses": ["192.0.2.1", "224.0.0.1"]}, "spec.addresses[1]", "multicast"),
+        (
+            {"addresses": ["2001:db8::1", "2001:DB8:0::1"]},
+            "spec.addresses[1]",
+            "is the same address as addresses[0]: remove one",
+        ),
+        ({"addresses": ["fe80::1"]}, "spec.addresses", "name the interface in vrrp.interfaces"),
+        ({"addresses": [f"10.0.{n}.1" for n in range(256)]}, "spec.addresses", "at most 255"),
+        ({"addressClaim": {"poolRef": {"name": "lan"}}}, "spec.addressClaim", "remove one"),
+        ({"group": "A_b"}, "spec.group", "lower-case letters"),
+        ({"gates": [{"name": "web"}]}, "spec.gates[0]", "give it one of httpGet, tcpSocket"),
+        (
+            {"gates": [gate(tcpSocket={"port": 1})]},
+            "spec.gates[0]",
+            "the gate has httpGet and tcpSocket: keep one",
+        ),
+        ({"gates": [gate(), gate()]}, "spec.gates[1].name", "two gates are called web"),
+        ({"gates": [gate("Web")]}, "spec.gates[0].name", "lower-case letters"),
+        ({"gates": [gate(httpGet={"port": 0})]}, "spec.gates[0].httpGet.port", "1 to 65535"),
+        (
+            {"gates": [gate(httpGet={"port": 1, "path": "x"})]},
+            "spec.gates[0].httpGet.path",
+            "begins with '/'",
+        ),
+        (
+            {"gates": [gate(periodMilliseconds=5)]},
+            "spec.gates[0].periodMilliseconds",
+            "10 to 3600000",
+        ),
+        ({"gates": [gate(failureThreshold=0)]}, "spec.gates[0].failureThreshold", "1 to 1000"),
+        (
+            {"gates": [gate(failurePolicy={"by": 50})]},
+            "spec.gates[0].failurePolicy.by",
+            "another value than 100 needs vrrp.additionalPeers",
+        ),
+        (
+            {"gates": [gate(failurePolicy={"action": "Withdraw", "by": 50})]},
+            "spec.gates[0].failurePolicy.by",
+            "Withdraw takes nothing off",
+        ),
+        (
+            {"gates": [{"name": "a", "interface": {"name": "eth*"}}]},
+            "spec.gates[0].interface.name",
+            "the name of one interface",
+        ),
+        (
+            {"gates": [{"name": "a", "command": {"command": []}}]},
+            "spec.gates[0].command.command",
+            "the list is empty",
+        ),
+        ({"vrrp": {"virtualRouterID": 0}}, "spec.vrrp.virtualRouterID", "must be 1 to 255"),
+        ({"vrrp": {"virtualRouterID": 256}}, "spec.vrrp.virtualRouterID", "must be 1 to 255"),
+        (
+            {"vrrp": {"advertisementIntervalMilliseconds": 5}},
+            "spec.vrrp.advertisementIntervalMilliseconds",
+            "5 is out of range: it must be 10 to 40950",
+        ),
+        (
+            {"vrrp": {"advertisementIntervalMilliseconds": 40960}},
+            "spec.vrrp.advertisementIntervalMilliseconds",
+            "10 to 40950",
+        ),
+        (
+            {"vrrp": {"advertisementIntervalMilliseconds": 1005}},
+            "spec.vrrp.advertisementIntervalMilliseconds",
+            "write 1000 or 1010",
+        ),
+        ({"vrrp": {"interfaces": ["lo"]}}, "spec.vrrp.interfaces[0]", "loopback"),
+        ({"vrrp": {"interfaces": ["a b"]}}, "spec.vrrp.interfaces[0]", "without blanks"),
+        ({"vrrp": {"interfaces": ["a", "a"]}}, "spec.vrrp.interfaces[1]", "a comes twice"),
+        (
+            {"vrrp": {"preemption": {"mode": "Delayed"}}},
+            "spec.vrrp.preemption.delaySeconds",
+            "needs a delay",
+        ),
+        (
+            {"vrrp": {"preemption": {"delaySeconds": 5}}},
+            "spec.vrrp.preemption.delaySeconds",
+            "only mode Delayed",
+        ),
+        ({"vrrp": {"additionalPeers": ["x"]}}, "spec.vrrp.additionalPeers[0]", "names are not"),
+        (
+            {"vrrp": {"additionalPeers": ["192.0.2.5/24"]}},
+            "spec.vrrp.additionalPeers[0]",
+            "write 192.0.2.5",
+        ),
+        (
+            {"vrrp": {"additionalPeers": ["192.0.2.5", "192.0.2.5"]}},
+            "spec.vrrp.additionalPeers[1]",
+            "is the same address as additionalPeers[0]",
+        ),
+        (
+            {"vrrp": {"additionalPeers": ["192.0.2.100"]}},
+            "spec.vrrp.additionalPeers[0]",
+            "write the peer's own address",
+        ),
+        (
+            {"vrrp": {"additionalPeers": ["fe80::1"]}},
+            "spec.vrrp.additionalPeers[0]",
+            "is IPv6, and no virtual address is",
+        ),
+        (
+            {"addresses": ["2001:db8::1"], "vrrp": {"additionalPeers": ["2001:db8::5"]}},
+            "spec.vrrp.additionalPeers[0]",
+            "IPv6 adverts come from link-local addresses",
+        ),
+        (
+            {"placement": {"preferredNodes": ["n1", "n1"]}},
+            "spec.placement.preferredNodes[1]",
+            "n1 comes twice",
+        ),
+        (
+            {
+                "placement": {
+                    "preferredNodes": ["n1"],
+                    "priorities": [{"node": "n1", "priority": 200}],
+                }
+            },
+            "spec.placement.preferredNodes[0]",
+            "remove it from one of both",
+        ),
+        (
+            {"placement": {"preferredNodes": [f"n{n}" for n in range(9)]}},
+            "spec.placement.maxCandidates",
+            "raise maxCandidates to 9 or name fewer",
+        ),
+        (
+            {
+                "placement": {"preferredNodes": [f"n{n}" for n in range(5)]},
+                "vrrp": {"advertisementIntervalMilliseconds": 50},
+            },
+            "spec.placement.preferredNodes",
+            "only 4 fit far enough apart with adverts every 50 ms",
+        ),
+        (
+            {
+                "placement": {
+                    "preferredNodes": ["n2"],
+                    "priorities": [{"node": "n1", "priority": 156}],
+                }
+            },
+            "spec.placement.preferredNodes",
+            "raise the lowest of placement.priorities",
+        ),
+        (
+            {"placement": {"priorities": [{"node": "n1", "priority": 100}]}},
+            "spec.placement.priorities[0].priority",
+            "choose 155 to 255",
+        ),
+        (
+            {
+                "placement": {
+                    "priorities": [
+                        {"node": "n1", "priority": 200},
+                        {"node": "n2", "priority": 200},
+                    ]
+                }
+            },
+            "spec.placement.priorities[1].priority",
+            "n1 has 200 too",
+        ),
+        (
+            {
+                "placement": {
+                    "priorities": [
+                        {"node": "n1", "priority": 200},
+                        {"node": "n1", "priority": 210},
+                    ]
+                }
+            },
+            "spec.placement.priorities[1].node",
+            "n1 comes twice",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(spec: dict[str, Any], field: str, part: str) -> None:
+    """Each mistake is found at its field, and the message says what would be right."""
+    found = dict(validation.findings(vip(**spec)))
+    assert part in found[field]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Mistakes in addresses, gates, placement and vrrp do not hide each other."""
+    found = validation.findings(
+        vip(
+            addresses=["127.0.0.1"],
+            gates=[{"name": "a"}],
+            placement={"priorities": [{"node": "n1", "priority": 3}]},
+            vrrp={"virtualRouterID": 300, "preemption": {"mode": "Delayed"}},
+        )
+    )
+    assert [path for path, _text in found] == [
+        "spec.vrrp.virtualRouterID",
+        "spec.addresses[0]",
+        "spec.gates[0]",
+        "spec.vrrp.preemption.delaySeconds",
+        "spec.placement.priorities[0].priority",
+    ]
+
+
+UNBUILT: dict[str, dict[str, Any]] = {
+    "spec.addressClaim": {"addresses": [], "addressClaim": {"poolRef": {"name": "lan"}}},
+    "spec.vrrp.protocol": {"vrrp": {"protocol": "VRRPv2"}},
+    "spec.vrrp.transport.type": {"vrrp": {"transport": {"type": "Unicast"}}},
+    "spec.vrrp.authentication": {
+        "vrrp": {"authentication": {"type": "Password", "keyName": "lan-a"}}
+    },
+    "spec.vrrp.virtualMAC": {"vrrp": {"virtualMAC": {}}},
+    "spec.vrrp.handover": {"vrrp": {"handover": "BreakBeforeMake"}},
+}
+
+
+def test_every_unbuilt_field_has_a_case() -> None:
+    """The cases below are all fields that are not built."""
+    assert UNBUILT.keys() == set(UNBUILT_FIELDS)
+
+
+@pytest.mark.parametrize("field", UNBUILT)
+def test_what_is_not_built_is_named(field: str) -> None:
+    """A value other than the default of a field that is not built is refused by name."""
+    (found,) = unsupported(vip(**UNBUILT[field]), BUILT_GATE_KINDS)
+    assert found[0] == field
+    assert found[1].startswith("this is not built yet: ")
+
+
+def test_gates_that_the_speaker_lacks_are_named() -> None:
+    """A kind that is not among those given is refused, unless it needs a cluster anyway."""
+    virtual_ip = vip(
+        gates=[
+            gate(),
+            {"name": "a", "ping": {"host": "192.0.2.1"}},
+            {"name": "b", "pods": {"selector": {}}},
+        ]
+    )
+    (found,) = unsupported(virtual_ip, BUILT_GATE_KINDS)
+    assert found[0] == "spec.gates[1].ping"
+    assert found[1].endswith("use one of httpGet, interface, tcpSocket")
+    assert list(unsupported(virtual_ip, None)) == []
+
+
+@pytest.mark.parametrize(
+    "part", [VirtualIPSpec, VirtualIPPoolSpec, VirtualRouterSpec, SpeakerStatus]
+)
+def test_every_field_is_described(part: type[Part]) -> None:
+    """Each field says what it means: the CRDs and the reference are made from that."""
+    assert [path for path, field in walk(part) if not field.description] == []
+
+
+def test_defaults_satisfy_their_limits() -> None:
+    """A spec with nothing but defaults breaks no limit, which is why they are not checked."""
+    for path, field in walk(VirtualIPSpec):
+        limits = field.limits
+        if isinstance(field.default, int):
+            assert limits.minimum is not None, path
+            assert limits.maximum is not None, path
+            assert limits.minimum <= field.default <= limits.maximum, path
+            assert field.default % (limits.multiple_of or 1) == 0, path
+    assert list(check_limits(VirtualIPSpec(), "spec")) == []
