@@ -89,12 +89,10 @@ def _priorities(contest: Contest) -> list[int]:
 
 
 def _retained(contest: Contest, slots: range) -> dict[int, str]:
-    named = set(contest.named)
     return {
         candidate.slot: candidate.node
         for candidate in contest.previous
         if candidate.slot in slots
-        and candidate.node not in named
         and (candidate.node in contest.eligible or candidate.node in contest.staying)
     }
 

@@ -116,6 +116,9 @@ VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
             f"give exactly one of {', '.join(GATE_KINDS)}",
         ),
     ),
+    "spec.gates[].pods.probe": (
+        Rule("has(self.httpGet) != has(self.tcpSocket)", "give either httpGet or tcpSocket"),
+    ),
     "spec.gates[].failurePolicy": (
         Rule(
             "!has(self.by) || self.by == 100 || !has(self.action) || self.action != 'Withdraw'",

@@ -183,7 +183,8 @@ class Judge:
         if suggestion is None:
             yield _VRID_FIELD, f"{wanted} {taken}, and no other is free: share one in a `group`"
         elif written:
-            yield _VRID_FIELD, f"{wanted} {taken}: write another, such as {suggestion}"
+            line = f"`virtualRouterID: {suggestion}`"
+            yield _VRID_FIELD, f"{wanted} {taken}: write another, such as {line}"
         else:
             yield (
                 _VRID_FIELD,

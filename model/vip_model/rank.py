@@ -74,7 +74,7 @@ def sources_of(router: VirtualRouter, instance: RouterInstance) -> tuple[str, ..
     known = [_sources(candidate, instance.family) for candidate in router.spec.candidates]
     if not all(known):
         return None
-    peers = (peer for peer in router.spec.additional_peers if family_of(peer) is instance.family)
+    peers = (peer for peer in router.spec.additional_peers if _family(peer) is instance.family)
     return tuple(dict.fromkeys([source for sources in known for source in sources] + list(peers)))
 
 
@@ -82,7 +82,7 @@ def _sources(candidate: Candidate, family: Family) -> list[str]:
     return [source.address for source in candidate.sources if source.family is family]
 
 
-def family_of(address: str) -> Family:
+def _family(address: str) -> Family:
     """Return the family of an address in text form."""
     return Family.IPV6 if ":" in address else Family.IPV4
 

@@ -83,6 +83,9 @@ def _gate_kind(gate: Gate, path: str) -> Iterator[Finding]:
     elif len(kinds) > 1:
         given = " and ".join(kinds)
         yield path, f"the gate has {given}: keep one, and make another gate for the other"
+    probe = gate.pods.probe if gate.pods is not None else None
+    if probe is not None and (probe.http_get is None) == (probe.tcp_socket is None):
+        yield f"{path}.pods.probe", "give it either httpGet or tcpSocket"
 
 
 def _failure_policy(gate: Gate, path: str, vrrp: VRRP) -> Iterator[Finding]:

@@ -71,6 +71,11 @@ def test_what_makes_sense_is_accepted(spec: dict[str, Any]) -> None:
             "spec.gates[0]",
             "the gate has httpGet and tcpSocket: keep one",
         ),
+        (
+            {"gates": [{"name": "a", "pods": {"selector": {}, "probe": {}}}]},
+            "spec.gates[0].pods.probe",
+            "either httpGet or tcpSocket",
+        ),
         ({"gates": [gate(), gate()]}, "spec.gates[1].name", "two gates are called web"),
         ({"gates": [gate("Web")]}, "spec.gates[0].name", "lower-case letters"),
         ({"gates": [gate(httpGet={"port": 0})]}, "spec.gates[0].httpGet.port", "1 to 65535"),

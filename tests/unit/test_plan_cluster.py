@@ -93,6 +93,14 @@ def test_every_address_must_be_in_a_subnet_of_the_node() -> None:
     assert set(sources_of(router, router.spec.instances[1]) or ()) == {"fe80::1", "fe80::4"}
 
 
+def test_the_narrowest_subnet_decides() -> None:
+    """Where subnets overlap, the interface with the narrowest one that holds the address counts."""
+    overlapping = speaker("n1", {"eth0": ["192.0.2.1/24"], "eth1": ["192.0.2.129/25"]})
+    for address, interface in (("192.0.2.200", "eth1"), ("192.0.2.100", "eth0")):
+        router = elected(vip(addresses=[address]), [overlapping])
+        assert router.spec.candidates[0].sources[0].interface == interface
+
+
 def test_patterns_choose_the_interface() -> None:
     """Per node the first pattern that matches an interface decides, and its subnet must fit."""
     virtual_ip = vip(vrrp={"interfaces": ["bond*", "eth1"]})
@@ -166,9 +174,11 @@ def test_nothing_moves_when_a_node_goes() -> None:
     rest = [each for each in lan(3) if each.node != first]
     gone = elected(vip(placement={"maxCandidates": 4}), rest, before)
     assert slots_of(gone) == {k: v for k, v in slots_of(before).items() if k != first}
-    more = elected(vip(placement={"maxCandidates": 4}), [*rest, *lan(2, first=10)], gone)
-    assert sorted(slots_of(more).values()) == [0, 1, 2, 3]
-    assert {k: v for k, v in slots_of(more).items() if k in slots_of(gone)} == slots_of(gone)
+    virtual_ip = vip(placement={"maxCandidates": 4})
+    one_more = elected(virtual_ip, [*rest, *lan(1, first=10)], gone)
+    assert slots_of(one_more) == {**slots_of(gone), "n10": 3}
+    two_more = elected(virtual_ip, [*rest, *lan(2, first=10)], one_more)
+    assert slots_of(two_more) == {**slots_of(one_more), "n11": 0}
 
 
 def test_a_link_that_is_down_keeps_the_slot() -> None:

@@ -75,7 +75,7 @@ def test_one_virtual_router_id_in_two_virtual_ips() -> None:
     assert verdicts(found)["shop/b"] is Reason.VIRTUAL_ROUTER_ID_IN_USE
     text = message(found)
     assert text.startswith("spec.vrrp.virtualRouterID: 51 is taken by shop/a: write another, such")
-    suggestion = int(text.rsplit(" ", 1)[1])
+    suggestion = int(text.split("`virtualRouterID: ")[1].removesuffix("`"))
     again = vip("b", addresses=["192.0.2.2"], vrrp={"virtualRouterID": suggestion})
     assert in_file(first, again).refusals == ()
 
@@ -287,6 +287,22 @@ def test_a_refused_member_keeps_its_addresses_in_the_group() -> None:
     router = router_of(found, "group.shop.front")
     assert router.spec.instances[0].addresses == ("192.0.2.1", "192.0.2.2")
     assert [owner.name for owner in router.spec.owners] == ["a", "b"]
+
+
+def test_a_newcomer_does_not_change_its_group() -> None:
+    """Those for whom a group's election runs decide its parameters, also against older members."""
+    owner = vip("b", addresses=["192.0.2.2"], group="front", created="2026-01-02T00:00:00Z")
+    before = in_cluster([owner])
+    newcomer = vip(
+        "a",
+        addresses=["192.0.2.1"],
+        group="front",
+        created="2026-01-01T00:00:00Z",
+        vrrp={"advertisementIntervalMilliseconds": 100},
+    )
+    found = in_cluster([newcomer, owner], before.virtual_routers)
+    assert verdicts(found) == {"shop/a": Reason.GROUP_MISMATCH, "shop/b": Reason.ACCEPTED}
+    assert found.virtual_routers == before.virtual_routers
 
 
 def test_a_group_without_any_owner_left_is_retired() -> None:
