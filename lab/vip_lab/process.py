@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vip_lab.namespaces import LabError, inside
+from vip_lab.wait import until
 
 _SECONDS_TO_END = 12.0
 
@@ -94,9 +95,10 @@ class Process:
         return self.wait(timeout_seconds)
 
     def kill(self) -> None:
-        """End the command and everything it started, at once."""
+        """End the command and everything it started, at once; return when all of it is gone."""
         self.signal_all(signal.SIGKILL)
         self._popen.wait()
+        until("the killed processes to be gone", lambda: not self.group(), _SECONDS_TO_END)
 
 
 def _is_alive_in_group(entry: Path, group: int) -> bool:

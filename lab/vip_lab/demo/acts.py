@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from vip_lab.client import answers
 from vip_lab.demo.stage import ALLOWANCE_MS, HOSTS, Bound, Stage
-from vip_lab.wait import until
+from vip_lab.wait import throughout, until
 
 NEW_ADDRESS = "192.0.2.101"
 LIFETIME_MARGIN_SECONDS = 1.5
+
+_WATCHED_SECONDS = 1.5  # longer than an advertisement interval
 
 
 class NotAsItShouldError(Exception):
@@ -86,11 +88,18 @@ def _link_cut(stage: Stage, holder: str) -> str:
     return f"The page now comes from {_page_host(stage, after)}."
 
 
-def _link_returns(stage: Stage, _holder: str) -> str:
+def _link_returns(stage: Stage, holder: str) -> str:
     for name in HOSTS:
         stage.lan.restore(name)
+    address = stage.example.address
+    throughout(
+        f"{address} on {holder} and nowhere else",
+        lambda: stage.lan.holders(address) == [holder],
+        _WATCHED_SECONDS,
+        show=lambda: stage.lan.holders(address),
+    )
     stage.settled()
-    return "The host that was away waits as a Backup."
+    return "The host that was away waits as a Backup; there was one holder all the time."
 
 
 def _file_edited(stage: Stage, _holder: str) -> str:

@@ -117,9 +117,11 @@ def introduce(stage: Stage, teller: Teller) -> None:
     teller.say()
     teller.say(f"The client fetches http://{example.address}/ and gets:")
     teller.quote(fetch(stage.client, example.address))
+    teller.say()
     teller.say(f"`vip-speaker status` on {holder} says:")
     answer = stage.fleet[holder].status_command()
     teller.quote(answer.stdout or answer.stderr)
+    teller.say()
     teller.say(
         f"Now things go wrong. In each act the client sends {PROBES_PER_SECOND} echo requests and "
         f"{PROBES_PER_SECOND} TCP connects a second to the address. A probe without an answer "
@@ -139,7 +141,7 @@ def keep(stage: Stage, teller: Teller) -> None:
         f"ip netns exec {client.namespace} ping {stage.example.address}",
         f"ip netns exec {speaker.host.namespace} ip address show dev eth0",
         f"tail -f {speaker.host.directory}/speaker.log",
-        f"$EDITOR {speaker.manifest}      # on n1; n2 and n3 have theirs beside it",
+        f"$EDITOR {speaker.manifest}      # on {holder}; each host has its own",
     ):
         print(f"    {text}")
     teller.say("Press Ctrl-C to end it and remove everything.")

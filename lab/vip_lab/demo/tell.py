@@ -52,7 +52,8 @@ class Teller:
 
     def quote(self, text: str) -> None:
         """Print somebody else's words as they are."""
-        print(textwrap.indent(text.rstrip(), "    | "), flush=True)
+        lines = [f"    | {line}".rstrip() for line in text.rstrip().splitlines()]
+        print("\n".join(lines), flush=True)
 
     def heading(self, text: str) -> None:
         """Print a heading after an empty line."""
