@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 import msgspec
@@ -21,7 +22,17 @@ def main(arguments: list[str] | None = None) -> int:
     Returns 0 if everything is accepted, 1 if something is refused, 2 if something cannot be read
     or the usage is wrong.
     """
-    parsed = _parser().parse_args(arguments)
+    try:
+        status = _run(_parser().parse_args(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python would complain again when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_REFUSED
+    return status
+
+
+def _run(parsed: argparse.Namespace) -> int:
     try:
         documents = manifests.read(parsed.filename)
     except manifests.ManifestError as error:

@@ -14,6 +14,7 @@ from vip_speaker.settings import ROLES, Settings, SettingsError, role_command
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
@@ -27,10 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     from vip_speaker import options  # noqa: PLC0415  argparse costs 10 ms
 
     parsed = options.parse(words)
-    if parsed.command == "status":
-        return _status(parsed)
-    if parsed.command == "check":
-        return _check(parsed)
+    if parsed.command in ("status", "check"):
+        return _print(_status if parsed.command == "status" else _check, parsed)
     settings = options.settings_of(parsed)
     role = "supervisor" if parsed.command == "run" else parsed.command
     return _become(role, settings)
@@ -63,6 +62,18 @@ def _become(role: str, settings: Settings) -> NoReturn:
     environment = {**os.environ, **settings.to_environment()}
     sys.stdout.flush()
     os.execve(command[0], command, environment)  # noqa: S606  there is no shell to go through
+
+
+def _print(command: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:
+    """Run a command that prints, also into a pipe that is closed early."""
+    try:
+        status = command(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python would complain again when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PROBLEM
+    return status
 
 
 def _status(parsed: argparse.Namespace) -> int:
