@@ -11,7 +11,9 @@ class _Formatter(logging.Formatter):
     """RFC 3339 in UTC with milliseconds, so that the logs of three hosts can be merged."""
 
     def formatTime(  # noqa: N802  the standard library's name
-        self, record: logging.LogRecord, datefmt: str | None = None  # noqa: ARG002
+        self,
+        record: logging.LogRecord,
+        datefmt: str | None = None,  # noqa: ARG002
     ) -> str:
         """Return the record's time; `datefmt` is not used."""
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
