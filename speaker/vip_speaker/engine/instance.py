@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from vip_speaker.engine.channels import Channel
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
@@ -67,3 +69,11 @@ class RunningInstance:
         )
         group = GROUP_IPV4 if placed.source.version == 4 else GROUP_IPV6
         return encode(advertisement, placed.source, group, self._form)
+
+
+class Addressee(NamedTuple):
+    """Whom an advert is for: an instance, and its place in which router's election."""
+
+    instance: RunningInstance
+    router: str
+    position: int

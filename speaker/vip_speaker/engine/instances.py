@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
-from vip_speaker.engine.instance import RunningInstance
+from vip_speaker.engine.instance import Addressee, RunningInstance
 from vip_speaker.engine.node import Node
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.timers import MILLISECOND_NS
-
-if TYPE_CHECKING:
-    from vip_speaker.engine.router import Router
-
 
 _ADVERTS_THAT_PEERS_MISS = 3
 
@@ -26,9 +21,9 @@ class RunningInstances:
         running: the instances that have an interface and sockets now, in the election's order.
     """
 
-    def __init__(self, node: Node, owner: Router) -> None:
+    def __init__(self, node: Node, router: str) -> None:
         self._node = node
-        self._owner = owner
+        self._router = router
         self._counters: dict[tuple[str, int], InstanceCounters] = {}
         self._unsent = 0
         self.running: list[RunningInstance] = []
@@ -56,13 +51,15 @@ class RunningInstances:
         self.running = opened
         self._unsent = 0
         for position, instance in enumerate(opened):
-            self._node.directory[instance.placed.key] = (self._owner, position)
+            addressee = Addressee(instance, self._router, position)
+            self._node.directory[instance.placed.key] = addressee
 
     def close(self) -> None:
         """Give every socket back."""
-        for position, instance in enumerate(self.running):
+        for instance in self.running:
             key = instance.placed.key
-            if self._node.directory.get(key) == (self._owner, position):
+            addressee = self._node.directory.get(key)
+            if addressee is not None and addressee.instance is instance:
                 del self._node.directory[key]
             self._node.channels.release(instance.channel)
         self.running = []

@@ -67,8 +67,8 @@ class Engine:
             state_file=_open_state_file(settings),
             publish=self._publish,
         )
-        self._reception = Reception(self._node)
         self._fleet = Fleet(self._node)
+        self._reception = Reception(self._node, self._fleet)
         self._agenda = Agenda()
         self._touched: set[Router] = set()
         self._desired = Desired(node=settings.node)

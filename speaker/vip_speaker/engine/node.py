@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from vip_speaker.engine import clock
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.compile import InstanceKey
+from vip_speaker.engine.instance import Addressee
 from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import AddressWorker
 from vip_speaker.linux.monitor import Monitor
@@ -17,9 +17,6 @@ from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter, Transition, Verdict
 from vip_speaker.vrrp.actions import StateChanged
 from vip_speaker.vrrp.election import Address
-
-if TYPE_CHECKING:
-    from vip_speaker.engine.router import Router
 
 _log = logging.getLogger("engine")
 
@@ -33,7 +30,7 @@ class Node:
         channels: sockets.
         monitor: links and addresses as they are now.
         state_file: what the next life of the engine must know.
-        directory: which router and which of its instances an advert is for.
+        directory: whom an advert is for.
         publish: tells subscribers of a transition.
         verdicts: the agent's last verdicts, by router and gate.
         verdicts_stale: nothing was heard of the agent for long.
@@ -44,7 +41,7 @@ class Node:
     monitor: Monitor
     state_file: StateFile
     publish: Callable[[Transition], None]
-    directory: dict[InstanceKey, tuple[Router, int]] = field(default_factory=dict)
+    directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     verdicts_stale: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.router import Router
 from vip_speaker.linux.sockets import Packet
@@ -19,8 +20,9 @@ _log = logging.getLogger("engine")
 class Reception:
     """Applies the receive ladder (RFC 9568 §7.1) and counts what it refuses."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, fleet: Fleet) -> None:
         self._node = node
+        self._fleet = fleet
         self._logged: dict[tuple[str, str], int] = {}
         self.drops: Counter[str] = Counter()
 
@@ -33,27 +35,26 @@ class Reception:
             return None
         advertisement = decoded.advertisement
         version = packet.source.version
-        found = self._node.directory.get((index, version, advertisement.virtual_router_id))
-        if found is None:
+        addressee = self._node.directory.get((index, version, advertisement.virtual_router_id))
+        router = self._fleet.find(addressee.router) if addressee is not None else None
+        if addressee is None or router is None:
             detail = f"VRID {advertisement.virtual_router_id} is not configured here"
             self._drop(index, packet, DropReason.UNKNOWN_VIRTUAL_ROUTER, detail)
             return None
-        router, position = found
-        objection = router.instances[position].objection_to(packet.source)
+        objection = addressee.instance.objection_to(packet.source)
         if objection is not None:
             detail = "its sender is not one of this virtual router"
             self._drop(index, packet, objection, detail)
             return None
-        router.hear(packet.received_ns, position, packet.source, advertisement)
+        router.hear(packet.received_ns, addressee.position, packet.source, advertisement)
         return router
 
     def _drop(self, index: int, packet: Packet, reason: DropReason, detail: str) -> None:
         """Count at the instance that the packet seems to be for, else for the whole engine."""
         claimed = packet.payload[1] if len(packet.payload) > 1 else 0
-        found = self._node.directory.get((index, packet.source.version, claimed))
-        if found is not None:
-            router, position = found
-            router.instances[position].counters.drops[reason.value] += 1
+        addressee = self._node.directory.get((index, packet.source.version, claimed))
+        if addressee is not None:
+            addressee.instance.counters.drops[reason.value] += 1
         else:
             self.drops[reason.value] += 1
         key = (reason.value, str(packet.source))

@@ -68,7 +68,7 @@ class Router:
         self._node = node
         self._earlier = earlier
         self._election: Election | None = None
-        self._instances = RunningInstances(node, self)
+        self._instances = RunningInstances(node, desired.name)
         self._settled: DesiredRouter | None = None
         self._book = GateBook(health)
         self._holdings = Holdings(desired.name, node.worker)
