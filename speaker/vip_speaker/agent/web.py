@@ -66,7 +66,7 @@ async def _listen(runner: web.AppRunner, address: str, host: str, port: int) -> 
 def _why_not(error: OSError, address: str) -> str:
     if error.errno == errno.EADDRINUSE:
         why = "another program uses that port"
-    elif error.errno == errno.EADDRNOTAVAIL:
+    elif error.errno in (errno.EADDRNOTAVAIL, None):  # asyncio of Python 3.13 gives no number
         why = "this host has no such address"
     else:
         why = str(error)
