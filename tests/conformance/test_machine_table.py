@@ -295,8 +295,8 @@ ROWS = {
     "row09/active/timer-not-due[6.2]": Row(
         active, lambda scene: scene.wait(599.999).tick(), [], ACTIVE, 1_000
     ),
-    "row10/active/priority-zero[6.4.3]": Row(
-        active, lambda scene: scene.hear(0), [send(200)], ACTIVE, 1_000_000_000
+    "row10/active/priority-zero[6.4.3]/here": Row(
+        active, lambda scene: scene.hear(0), [send(200), ANNOUNCE], ACTIVE, 1_000_000_000
     ),
     "row11/active/higher-priority[6.4.3]/here": Row(
         active,

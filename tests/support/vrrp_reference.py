@@ -53,7 +53,7 @@ def hear(router: Router, advert: Advert) -> Outcome:
     if advert.priority == 0:  # row 5; here: only from the current Active
         return "Backup", [], soon if advert.from_current_active else router.runs_out
     if router.bands and router.healthy and advert.priority < 155:  # row 7 here
-        return "Backup", [], soon
+        return "Backup", [], soon if advert.from_current_active else router.runs_out
     preempts = router.preempts or router.own == 255
     if preempts and advert.priority < router.own:  # row 7
         return "Backup", [], router.runs_out
@@ -62,8 +62,8 @@ def hear(router: Router, advert: Advert) -> Outcome:
 
 def hear_in_active(router: Router, advert: Advert, down: Fraction) -> Outcome:
     """Return what comes of the advert in Active; here: all rows say a little more."""
-    if advert.priority == 0:  # row 10
-        return "Active", ["send"], router.interval
+    if advert.priority == 0:  # row 10; here: its clients are told too
+        return "Active", ["send", "announce"], router.interval
     wins_tie = advert.priority == router.own and advert.address_order > 0
     if advert.priority > router.own or wins_tie:  # row 11
         return "Backup", ["send", "changed", "stop-announcing", "release"], down

@@ -136,6 +136,7 @@ class Election(ElectionSteps):
 
     def bound(self, now: int) -> list[Action]:
         """The addresses are in the kernel: now they can be announced (RFC 9568 §8.1.2)."""
+        self._bound = self._state is State.ACTIVE or self._yielding
         if self._state is not State.ACTIVE or self._timers.bind_ns is None:
             return []
         self._timers.bind_ns = None
@@ -196,11 +197,16 @@ class Election(ElectionSteps):
             return self._finish_leaving(now)
         succeeded = self._yielding
         actions: list[Action] = [ReleaseAddresses()] if succeeded or self._adopted else []
-        self._yielding = self._adopted = False
+        self._yielding = self._adopted = self._bound = False
         self._timers.resignations_ns = ()
+        outranked = self._outranks_by_health(heard.priority)
+        if outranked and self._peer.is_stranger(heard) and not self._is_failing(self._peer):
+            # A loser's last advert that was overtaken by its successor's; if it were more, the
+            # successor would fall silent, and the timer runs.
+            return actions
         self._peer.remember(now, heard, own_priority=self.effective_priority)
         self._peer.resigned = False
-        if self._outranks_by_health(heard.priority):
+        if outranked:
             self._hasten(now)
         elif heard.priority >= self.effective_priority or succeeded or not self._preempts(now):
             self._orderly = False
@@ -213,10 +219,10 @@ class Election(ElectionSteps):
     def _hear_in_active(self, now: int, heard: Heard) -> list[Action]:
         """Rows 10, 11 and 12."""
         if heard.priority == 0:
-            return self._answer(now, announce=False, reset_timer=True)
+            return self._answer(now, reset_timer=True)
         if self._loses_to(heard):
             return self._step_down(now, heard)
-        return self._answer(now, announce=True, reset_timer=False)
+        return self._answer(now, reset_timer=False)
 
     def _loses_to(self, heard: Heard) -> bool:
         """Equal priorities are decided by the sender's address, on the first instance only."""
@@ -232,21 +238,25 @@ class Election(ElectionSteps):
             actions.append(SendAdvertisement(self.effective_priority))
         if self._leave_reason is not None:
             return actions + self._finish_leaving(now)
+        self._bound = False
         actions += self._change_state(now, State.BACKUP, "HigherPriorityHeard")
         self._peer.remember(now, heard, own_priority=self.effective_priority)
         self._timers.active_adver_interval_ns = heard.interval_ns
         self._timers.arm_down(now, intervals=3)
         return [*actions, StopAnnouncing(), ReleaseAddresses()]
 
-    def _answer(self, now: int, *, announce: bool, reset_timer: bool) -> list[Action]:
-        """Rows 10 and 12 here: at a limited rate, and not before the addresses are bound."""
+    def _answer(self, now: int, *, reset_timer: bool) -> list[Action]:
+        """Rows 10 and 12 here: at a limited rate, and not before the addresses are bound.
+
+        Whoever spoke was Active too: its clients must be told where the addresses are.
+        """
         gap = min(self._config.advertisement_interval_ns, ANSWER_GAP_NS)
         too_soon = self._answered_ns is not None and now - self._answered_ns < gap
         if self._advert_waits_for_bind or too_soon:
             return []
         self._answered_ns = now
         actions = self._advertise(now, reset_timer=reset_timer)
-        if announce and self._may_announce_again(now):
+        if self._may_announce_again(now):
             self._announced_ns = now
             actions.append(Announce())
         return actions
@@ -288,10 +298,6 @@ class Election(ElectionSteps):
             return self._wake_too_late(now)
         return self._advertise(now, scheduled_ns=self._timers.adver_ns)
 
-    def _overslept(self, now: int) -> bool:
-        last_ns = self._last_sent_ns
-        return last_ns is not None and now - last_ns >= self._window_ns()
-
     def _wake_too_late(self, now: int) -> list[Action]:
         if self._leave_reason is not None:
             return self._finish_leaving(now)
@@ -311,13 +317,11 @@ class Election(ElectionSteps):
             self._timers.rearmed_late = True
             return []
         if self._yielding:
-            return self._become_active(now, "NobodyTookOver", orderly=False)
+            # What is not bound yet is still served by the one that this node would have succeeded.
+            return self._become_active(now, "NobodyTookOver", orderly=not self._bound)
         if self._orderly:
             return self._become_active(now, self._handover_reason(), orderly=True)
         return self._become_active(now, "ActiveDown", orderly=False)
-
-    def _handover_reason(self) -> str:
-        return "ActiveResigned" if self._peer.resigned else "LowerPriorityPreempted"
 
     # --- health, configuration, moves ------------------------------------------------------
 

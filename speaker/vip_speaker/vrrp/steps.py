@@ -47,6 +47,8 @@ class ElectionSteps:
         self._leave_reason: str | None = None
         self._yielding = False
         self._adopted = False
+        # The kernel has said that the addresses are there, and nobody has asked to remove them.
+        self._bound = False
         self._timers = ElectionTimers(config.advertisement_interval_ns, config.tie_delay_ns)
         self._peer = ActivePeer()
         self._orderly = False
@@ -172,7 +174,7 @@ class ElectionSteps:
     def _to_initialize(self, now: int, reason: str) -> list[Action]:
         held = self._state is State.ACTIVE or self._yielding or self._adopted
         actions: list[Action] = [StopAnnouncing(), ReleaseAddresses()] if held else []
-        self._yielding = self._adopted = False
+        self._yielding = self._adopted = self._bound = False
         return actions + self._change_state(now, State.INITIALIZE, reason)
 
     def _finish_leaving(self, now: int) -> list[Action]:
@@ -206,6 +208,19 @@ class ElectionSteps:
         """Healthy beats failing whatever Preempt_Mode says; only among routers of ours."""
         healthy = self._health is Health.HEALTHY
         return self._config.health_bands and healthy and priority <= HIGHEST_FAILING_PRIORITY
+
+    def _is_failing(self, peer: ActivePeer) -> bool:
+        """Whether the current Active elsewhere says that its gates fail, or has resigned."""
+        priority = peer.priority
+        return peer.resigned or priority is None or priority <= HIGHEST_FAILING_PRIORITY
+
+    def _overslept(self, now: int) -> bool:
+        """Whether this Active was silent for as long as its peers wait."""
+        last_ns = self._last_sent_ns
+        return last_ns is not None and now - last_ns >= self._window_ns()
+
+    def _handover_reason(self) -> str:
+        return "ActiveResigned" if self._peer.resigned else "LowerPriorityPreempted"
 
     def _preempts(self, now: int) -> bool:
         """Whether a lower Active is to be replaced now (Preempt_Mode, RFC 9568 §6.1)."""

@@ -1,0 +1,252 @@
+"""One engine process: the election and its loop, as docs/protocol.md wants it driven ("Duties").
+
+It lives from boot to death; what outlives it is the node's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from support.simulation.kernel import Change
+from vip_speaker.vrrp.actions import (
+    Action,
+    Announce,
+    BindAddresses,
+    ProbeAddresses,
+    ReleaseAddresses,
+    SendAdvertisement,
+    StateChanged,
+    StopAnnouncing,
+)
+from vip_speaker.vrrp.election import ElectionConfig, Heard, State
+from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, active_down_interval_ns
+
+if TYPE_CHECKING:
+    from support.simulation.node import Node
+
+_SECOND_ROUND_NS = 50 * MILLISECOND_NS
+_LATER_ROUNDS_NS = (SECOND_NS, 5 * SECOND_NS)
+_REFRESH_NS = 30 * SECOND_NS
+_RENEWALS_PER_LIFETIME = 4
+_LEAST_LIFETIME_NS = 3 * SECOND_NS
+
+Command = Callable[[Election, int], list[Action]]
+
+
+def lifetime_ns(config: ElectionConfig) -> int:
+    """Return the lifetime of a bound address: max(3 s, Active_Down_Interval) in whole seconds."""
+    down_ns = active_down_interval_ns(config.priority, config.advertisement_interval_ns)
+    return max(_LEAST_LIFETIME_NS, -(-down_ns // SECOND_NS) * SECOND_NS)
+
+
+class Engine:
+    """A process that runs one election.
+
+    Attributes:
+        election: the real thing, or one that is broken on purpose.
+        told_ns: what the election was told last that the time is, by the node's clock; for an
+            advert that is when it arrived.
+        serving_since_ns: since when it is Active with addresses bound and announced, or None.
+    """
+
+    def __init__(self, node: Node, election: Election) -> None:
+        self.election = election
+        self.told_ns = 0
+        self.serving_since_ns: int | None = None
+        self._node = node
+        self._world = node.world
+        self._inbox: deque[tuple[int, str, Heard]] = deque()
+        self._commands: deque[tuple[str, Command]] = deque()
+        self._answers: deque[tuple[int, bool]] = deque()
+        self._removed = False
+        self._generation = 0
+        self._renew_ns: int | None = None
+        self._announcements_ns: list[int] = []
+        self._turn_number = 0
+        self._turn_at_ns: int | None = None
+
+    # --- what reaches it -------------------------------------------------------------------
+
+    def command(self, name: str, call: Command) -> None:
+        """Have the election do something at the next turn."""
+        self._commands.append((name, call))
+        self._wake()
+
+    def arrive(self, sender: str, heard: Heard) -> None:
+        """An advert arrives in the socket, which notes the time."""
+        self._inbox.append((self._node.local_ns, sender, heard))
+        self._wake()
+
+    def kernel_answered(self, generation: int, *, done: bool) -> None:
+        """The thread has bound the addresses, or could not."""
+        self._answers.append((generation, done))
+        self._wake()
+
+    def addresses_removed(self) -> None:
+        """The kernel tells that addresses are gone: expired, or removed by somebody."""
+        self._removed = True
+        self._wake()
+
+    # --- turns of the loop -----------------------------------------------------------------
+
+    def turn(self) -> None:
+        """One turn: what is due for an Active, packets, answers and commands, other timers."""
+        election = self.election
+        if election.state is State.ACTIVE:
+            # Packets that waited while it slept must not hide from it that it slept.
+            self.do("tick", election.tick)
+        while self._inbox:
+            arrived_ns, sender, heard = self._inbox.popleft()
+            self._hear(arrived_ns, sender, heard)
+        while self._answers:
+            self._take_answer(*self._answers.popleft())
+        while self._commands:
+            name, call = self._commands.popleft()
+            self._carry_out(name, call)
+        self.do("tick", election.tick)
+        self._look_after_addresses()
+        self._world.turned(self._node)
+        self.schedule()
+
+    def schedule(self) -> None:
+        """Turn again when the next thing is due."""
+        deadlines = (self.election.deadline(), self._renew_ns, *self._announcements_ns[:1])
+        due = [at for at in deadlines if at is not None]
+        self._turn_at_ns = None
+        self._turn_number += 1
+        if self._inbox or self._answers or self._commands:
+            self._wake()
+        elif due:
+            self._plan_turn(self._node.clock.time_ns(min(due)) + self._lateness_ns())
+
+    def _wake(self) -> None:
+        self._plan_turn(self._world.now_ns + self._lateness_ns())
+
+    def _plan_turn(self, time_ns: int) -> None:
+        if self._turn_at_ns is None or time_ns < self._turn_at_ns:
+            self._turn_at_ns = time_ns
+            self._turn_number += 1
+            self._world.agenda.at(time_ns, self._planned_turn, self._turn_number)
+
+    def _planned_turn(self, number: int) -> None:
+        if number == self._turn_number:
+            self._node.turn(self)
+
+    def _lateness_ns(self) -> int:
+        """Return how late the process is this time."""
+        options = self._world.options
+        if not options.lateness_mean_ns:
+            return 0
+        drawn_ns = round(self._world.random.expovariate(1 / options.lateness_mean_ns))
+        return min(drawn_ns, options.lateness_max_ns)
+
+    def _hear(self, arrived_ns: int, sender: str, heard: Heard) -> None:
+        event = f"hear({heard.priority} from {sender})"
+        self.do(event, lambda at: self.election.receive(at, heard), at_ns=arrived_ns)
+
+    def _carry_out(self, name: str, call: Command) -> None:
+        self.do(name, lambda now: call(self.election, now))
+
+    def _take_answer(self, generation: int, done: bool) -> None:
+        if generation != self._generation:
+            return
+        if not done:
+            self.do("bind-failed", lambda now: self.election.bind_failed(now, "BindFailed"))
+            return
+        self.do("bound", self.election.bound)
+        if self.election.state is State.ACTIVE and self.serving_since_ns is None:
+            self.serving_since_ns = self._world.now_ns
+
+    def _look_after_addresses(self) -> None:
+        """Bind again, renew and announce what is due."""
+        now = self._node.local_ns
+        removed, self._removed = self._removed, False
+        if removed and self.election.state is State.ACTIVE and not self._node.kernel.holds:
+            self._bind()
+            self._announce()
+        if self._renew_ns is not None and self._renew_ns <= now:
+            self._renew()
+        if self._announcements_ns and self._announcements_ns[0] <= now:
+            later = [at for at in self._announcements_ns if at > now]
+            self._announcements_ns = later or [now + _REFRESH_NS]
+            self._world.announce(self._node)
+
+    # --- actions ---------------------------------------------------------------------------
+
+    def do(
+        self, event: str, call: Callable[[int], list[Action]], *, at_ns: int | None = None
+    ) -> None:
+        """Let the election act, tell the world, carry the actions out."""
+        before = self.election.state
+        self.told_ns = self._node.local_ns if at_ns is None else at_ns
+        actions = call(self.told_ns)
+        if actions or not (at_ns is not None or event == "tick"):
+            self._world.note(self._node, before, event, actions)
+        self._world.acted(self._node, event, before, actions)
+        for action in actions:
+            self._apply(action)
+        if actions:
+            self._node.write_down(self.election)
+
+    def _apply(self, action: Action) -> None:
+        match action:
+            case SendAdvertisement(priority):
+                self._send(priority)
+            case BindAddresses():
+                self._bind()
+            case ReleaseAddresses():
+                self._submit("release")
+                self._renew_ns = None
+            case Announce():
+                self._announce()
+            case StopAnnouncing():
+                self._announcements_ns = []
+            case ProbeAddresses():
+                self._world.probe(self._node)
+            case StateChanged():
+                self.serving_since_ns = None
+
+    def _send(self, priority: int) -> None:
+        config = self.election.config
+        for family, instance in enumerate(config.instances):
+            interval_ns = config.advertisement_interval_ns
+            self._world.send(self._node, Heard(family, instance.source, priority, interval_ns))
+
+    def _bind(self) -> None:
+        self._submit("bind")
+        self._plan_renewal()
+
+    def _renew(self) -> None:
+        if self.election.state is State.ACTIVE or self.election.yielding:
+            self._submit("renew")
+            self._plan_renewal()
+        else:
+            self._renew_ns = None
+
+    def _plan_renewal(self) -> None:
+        period_ns = lifetime_ns(self.election.config) // _RENEWALS_PER_LIFETIME
+        self._renew_ns = self._node.local_ns + period_ns
+
+    def _submit(self, kind: str) -> None:
+        if kind != "renew":
+            self._generation += 1
+        config = self.election.config
+        self._node.worker.submit(
+            Change(
+                kind=kind,
+                generation=self._generation,
+                addresses=frozenset(at for one in config.instances for at in one.addresses),
+                lifetime_ns=lifetime_ns(config),
+                asked_ns=self._world.now_ns,
+            )
+        )
+
+    def _announce(self) -> None:
+        now = self._node.local_ns
+        jitter_ns = self._world.random.randrange(_SECOND_ROUND_NS)
+        later = [now + at for at in _LATER_ROUNDS_NS]
+        self._announcements_ns = [now + _SECOND_ROUND_NS + jitter_ns, *later]
+        self._world.announce(self._node)
