@@ -1,1 +1,1 @@
-"""TODO."""
+"""The speaker: elects, binds and announces the virtual addresses of one node."""

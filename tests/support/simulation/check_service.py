@@ -60,7 +60,9 @@ class NeverNone(Checker):
 
     def _crossed(self, node: Node) -> bool:
         """Another left Active just before: its last word is taken for a successor's (Limits)."""
-        crossing_ns = 3 * self.world.options.delay_max_ns + 2 * self.world.slack_ns
+        options = self.world.options
+        binding_ns = 2 * options.bind_max_ns  # a release waits behind a bind
+        crossing_ns = 3 * options.delay_max_ns + 2 * self.world.slack_ns + binding_ns
         return any(
             self.world.now_ns - left_ns < crossing_ns
             for name, left_ns in self._resigned_ns.items()

@@ -48,26 +48,6 @@ _TIE_STEPS = 4
 _FOCUSED_GAP = 8
 _GAPS = {"wild": (1, 15), "sparse": (8, 40), "orderly": (3, 20)}  # intervals between faults
 
-FAULTS = (
-    "partition",
-    "asymmetric_partition",
-    "isolate",
-    "deaf",
-    "mute",
-    "lose_family",
-    "lossy_spell",
-    "kill",
-    "kill_shortly",
-    "power_off",
-    "freeze",
-    "link_down",
-    "bind_fails",
-    "slow_binds",
-    "remove_address",
-    "change_source",
-    *ORDERLY,
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeOptions:
