@@ -31,6 +31,7 @@ from vip_speaker.vrrp.election import Heard, Preemption, State
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 MS = MILLISECOND_NS
+VRID = 51
 
 
 # --- crashes -------------------------------------------------------------------------------
@@ -275,7 +276,7 @@ def test_stray_priority_zero_moves_nothing() -> None:
     for _ in range(50):
         stranger = world["n3"].source()
         for name in ("n1", "n2"):
-            world[name].arrive("n3", Heard(0, stranger, 0, SECOND_NS))
+            world[name].arrive("n3", VRID, Heard(0, stranger, 0, SECOND_NS))
         world.run(170 * MS)
     assert transitions(world, since_ns=began_ns) == []
 
@@ -301,7 +302,7 @@ def test_last_word_of_a_failing_active_that_comes_late() -> None:
     wait_for_advert(world, "n1")
     world.run(5 * MS)
     late = Heard(0, world["n2"].source(), 151, SECOND_NS)
-    world["n3"].arrive("n2", late)
+    world["n3"].arrive("n2", VRID, late)
     world.run(5 * SECOND_NS)
     assert transitions(world, since_ns=began_ns) == []
 

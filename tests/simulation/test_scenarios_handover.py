@@ -29,6 +29,7 @@ from vip_speaker.vrrp.election import Heard, Preemption, State
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 MS = MILLISECOND_NS
+VRID = 51
 
 
 @contextmanager
@@ -217,7 +218,7 @@ def test_old_advert_between_the_copies_of_priority_zero() -> None:
         stop(world, "n1")
         world.run(1500_000)
         for name in ("n2", "n3"):
-            world[name].arrive("n1", old)
+            world[name].arrive("n1", VRID, old)
         took_ns = run_until(world, lambda: active(world) == "n2")
         run_until(world, lambda: holders(world) == "n2")
     assert took_ns < 30 * MS
@@ -231,7 +232,7 @@ def test_old_advert_after_priority_zero() -> None:
     stop(world, "n1")
     world.run(7 * MS)
     for name in ("n2", "n3"):
-        world[name].arrive("n1", old)
+        world[name].arrive("n1", VRID, old)
     took_ns = run_until(world, lambda: active(world) == "n2")
     assert took_ns == pytest.approx(3_019_531_250, abs=3 * MS)
     world.run(SECOND_NS)

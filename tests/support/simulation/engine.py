@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from support.simulation.kernel import Change
@@ -22,7 +23,7 @@ from vip_speaker.vrrp.actions import (
 )
 from vip_speaker.vrrp.election import ElectionConfig, Heard, State
 from vip_speaker.vrrp.machine import Election
-from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, active_down_interval_ns
+from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from support.simulation.node import Node
@@ -31,15 +32,15 @@ _SECOND_ROUND_NS = 50 * MILLISECOND_NS
 _LATER_ROUNDS_NS = (SECOND_NS, 5 * SECOND_NS)
 _REFRESH_NS = 30 * SECOND_NS
 _RENEWALS_PER_LIFETIME = 4
-_LEAST_LIFETIME_NS = 3 * SECOND_NS
+_LEAST_LIFETIME_SECONDS = 3
 
 Command = Callable[[Election, int], list[Action]]
 
 
 def lifetime_ns(config: ElectionConfig) -> int:
-    """Return the lifetime of a bound address: max(3 s, Active_Down_Interval) in whole seconds."""
-    down_ns = active_down_interval_ns(config.priority, config.advertisement_interval_ns)
-    return max(_LEAST_LIFETIME_NS, -(-down_ns // SECOND_NS) * SECOND_NS)
+    """Return the lifetime of a bound address: three intervals, at least 3 s, in whole seconds."""
+    seconds = 3 * config.advertisement_interval_ns // SECOND_NS
+    return max(_LEAST_LIFETIME_SECONDS, seconds) * SECOND_NS
 
 
 class Engine:
@@ -58,7 +59,7 @@ class Engine:
         self.serving_since_ns: int | None = None
         self._node = node
         self._world = node.world
-        self._inbox: deque[tuple[int, str, Heard]] = deque()
+        self._inbox: deque[tuple[int, str, int, Heard]] = deque()
         self._commands: deque[tuple[str, Command]] = deque()
         self._answers: deque[tuple[int, bool]] = deque()
         self._removed = False
@@ -75,9 +76,9 @@ class Engine:
         self._commands.append((name, call))
         self._wake()
 
-    def arrive(self, sender: str, heard: Heard) -> None:
+    def arrive(self, sender: str, virtual_router_id: int, heard: Heard) -> None:
         """An advert arrives in the socket, which notes the time."""
-        self._inbox.append((self._node.local_ns, sender, heard))
+        self._inbox.append((self._node.local_ns, sender, virtual_router_id, heard))
         self._wake()
 
     def kernel_answered(self, generation: int, *, done: bool) -> None:
@@ -99,8 +100,7 @@ class Engine:
             # Packets that waited while it slept must not hide from it that it slept.
             self.do("tick", election.tick)
         while self._inbox:
-            arrived_ns, sender, heard = self._inbox.popleft()
-            self._hear(arrived_ns, sender, heard)
+            self._hear(*self._inbox.popleft())
         while self._answers:
             self._take_answer(*self._answers.popleft())
         while self._commands:
@@ -143,9 +143,15 @@ class Engine:
         drawn_ns = round(self._world.random.expovariate(1 / options.lateness_mean_ns))
         return min(drawn_ns, options.lateness_max_ns)
 
-    def _hear(self, arrived_ns: int, sender: str, heard: Heard) -> None:
+    def _hear(self, arrived_ns: int, sender: str, virtual_router_id: int, heard: Heard) -> None:
+        """Hand an advert over, if its family and VRID are configured here."""
+        key = (heard.source.version, virtual_router_id)
+        wire = self.election.config.wire
+        if key not in wire:
+            return
+        known = replace(heard, instance=wire.index(key))
         event = f"hear({heard.priority} from {sender})"
-        self.do(event, lambda at: self.election.receive(at, heard), at_ns=arrived_ns)
+        self.do(event, lambda at: self.election.receive(at, known), at_ns=arrived_ns)
 
     def _carry_out(self, name: str, call: Command) -> None:
         self.do(name, lambda now: call(self.election, now))
@@ -211,9 +217,10 @@ class Engine:
 
     def _send(self, priority: int) -> None:
         config = self.election.config
-        for family, instance in enumerate(config.instances):
+        for position, instance in enumerate(config.instances):
             interval_ns = config.advertisement_interval_ns
-            self._world.send(self._node, Heard(family, instance.source, priority, interval_ns))
+            heard = Heard(position, instance.source, priority, interval_ns)
+            self._world.send(self._node, instance.virtual_router_id, heard)
 
     def _bind(self) -> None:
         self._submit("bind")

@@ -12,8 +12,9 @@ from ipaddress import IPv4Address, IPv6Address
 from random import Random
 from typing import TYPE_CHECKING
 
+from support.simulation.addresses import family_of, make_instance, own_address
 from support.simulation.lan import CLIENT, Way
-from support.simulation.node import Node, Process, own_address
+from support.simulation.node import Node, Process
 from vip_speaker.vrrp.election import Address, Heard, Instance, Preemption
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
@@ -86,7 +87,7 @@ def mute(world: World, random: Random) -> Harm:
 
 def lose_family(world: World, random: Random) -> Harm | None:
     """One instance of the election loses its link everywhere, the other works."""
-    if world.options.families == 1:
+    if any(len(node.config.instances) == 1 for node in world.nodes.values()):
         return None
     if len({node.config.priority for node in world.nodes.values()}) < len(world.nodes):
         return None  # the first instance decides between equals (docs/protocol.md, "Limits")
@@ -193,8 +194,8 @@ def change_source(world: World, random: Random) -> Harm | None:
     node.host = random.choice([host for host in range(11, 99) if host not in taken])
     node.command("fault", lambda election, now: election.fault(now, "SourceChanged", resign=True))
     instances = tuple(
-        replace(instance, source=own_address(node.host, family))
-        for family, instance in enumerate(node.config.instances)
+        replace(one, source=own_address(node.host, family_of(one.source)))
+        for one in node.config.instances
     )
     world.reconfigure([node], instances=instances)
     if node.linked:
@@ -251,13 +252,12 @@ def withdraw(world: World, random: Random) -> Harm:
 
 def stray_resignation(world: World, random: Random) -> Harm:
     """Somebody who is not of the election sends priority 0."""
-    interval_ns = world.options.interval_ns
-    for family in range(world.options.families):
-        address = f"192.0.2.{_STRANGER}" if family == 0 else f"fe80::{_STRANGER:x}"
-        source: Address = IPv4Address(address) if family == 0 else IPv6Address(address)
-        for node in world.nodes.values():
-            heard = Heard(family, source, 0, interval_ns)
-            world.lan.carry(("stranger", node.name), family, node.arrive, "stranger", heard)
+    for node in world.nodes.values():
+        for instance in node.config.instances:
+            family = family_of(instance.source)
+            heard = Heard(0, own_address(_STRANGER, family), 0, world.options.interval_ns)
+            packet = ("stranger", instance.virtual_router_id, heard)
+            world.lan.carry(("stranger", node.name), family, node.arrive, *packet)
     return Harm(tuple(world.nodes), orderly=True)
 
 
@@ -266,14 +266,8 @@ def change_interval(world: World, random: Random) -> Harm:
     interval_ns = world.options.interval_ns * random.choice((1, 2, 3)) // random.choice((1, 2))
     interval_ns = max(interval_ns // (10 * MILLISECOND_NS), 5) * 10 * MILLISECOND_NS
     world.longest_interval_ns = max(world.longest_interval_ns, interval_ns)
-    for node in world.nodes.values():
-        delay_ns = random.randrange(2 * world.options.interval_ns)
-        world.agenda.after(delay_ns, _change_interval, world, node, interval_ns)
-    return Harm(tuple(world.nodes), orderly=True)
-
-
-def _change_interval(world: World, node: Node, interval_ns: int) -> None:
-    world.reconfigure([node], advertisement_interval_ns=interval_ns)
+    world.desired["advertisement_interval_ns"] = interval_ns
+    return _roll_out(world, random, 2 * world.options.interval_ns)
 
 
 def change_priority(world: World, random: Random) -> Harm | None:
@@ -293,6 +287,33 @@ def change_addresses(world: World, random: Random) -> Harm:
         instances = tuple(_toggled(one) for one in node.config.instances)
         world.reconfigure([node], instances=instances)
     return Harm(tuple(world.nodes), orderly=True)
+
+
+def change_wire(world: World, random: Random) -> Harm:
+    """All nodes get other VRIDs or families, one after the other, within an interval."""
+    world.desired["families"] = random.randint(1, 2)
+    world.desired["wire"] = random.randrange(3)
+    return _roll_out(world, random, world.options.interval_ns)
+
+
+def _roll_out(world: World, random: Random, within_ns: int) -> Harm:
+    """Let every node take what is desired then, each at a time of its own."""
+    for node in world.nodes.values():
+        world.agenda.after(random.randrange(within_ns), _take_desired, world, node)
+    return Harm(tuple(world.nodes), orderly=True)
+
+
+def _take_desired(world: World, node: Node) -> None:
+    desired = world.desired
+    changes: dict[str, object] = {}
+    if "advertisement_interval_ns" in desired:
+        changes["advertisement_interval_ns"] = desired["advertisement_interval_ns"]
+    if "wire" in desired:
+        changes["instances"] = tuple(
+            make_instance(node.host, family, desired["wire"])
+            for family in range(desired["families"])
+        )
+    world.reconfigure([node], **changes)
 
 
 def change_preemption(world: World, random: Random) -> Harm:
@@ -371,6 +392,7 @@ MENU: dict[str, Kind] = {
         change_interval,
         change_priority,
         change_addresses,
+        change_wire,
         change_preemption,
     )
 }

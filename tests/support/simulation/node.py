@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from support.simulation.agenda import Clock
@@ -42,11 +41,6 @@ class Record:
     last_sent_ns: int | None = None
     interval_ns: int = 0
     health: Health | None = None
-
-
-def own_address(host: int, family: int) -> Address:
-    """Return a node's source address on one instance."""
-    return IPv4Address(f"192.0.2.{host}") if family == 0 else IPv6Address(f"fe80::{host:x}")
 
 
 class Node:
@@ -229,10 +223,10 @@ class Node:
         if self.engine is not None:
             self.engine.command(name, call)
 
-    def arrive(self, sender: str, heard: Heard) -> None:
+    def arrive(self, sender: str, virtual_router_id: int, heard: Heard) -> None:
         """An advert reaches the host; a socket takes it if there is one."""
         if self.engine is not None and self.linked:
-            self.engine.arrive(sender, heard)
+            self.engine.arrive(sender, virtual_router_id, heard)
 
     def reconfigure(self, config: ElectionConfig) -> None:
         """Take a new configuration, now or at the next start."""

@@ -21,6 +21,7 @@ ORDERLY = (
     "change_interval",
     "change_priority",
     "change_addresses",
+    "change_wire",
     "change_preemption",
 )
 FAULTS = (

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
 from random import Random
 
+from support.simulation.addresses import family_of, make_instance
 from support.simulation.agenda import Agenda, Clock
 from support.simulation.checker import HOOKS, Checker
 from support.simulation.checkers import ALL
 from support.simulation.lan import CLIENT, Client, Lan
-from support.simulation.node import Node, own_address
+from support.simulation.node import Node
 from support.simulation.options import NodeOptions, Options
 from support.simulation.trace import Trace
 from support.simulation.weather import Weather
 from vip_speaker.vrrp.actions import Action, StateChanged
-from vip_speaker.vrrp.election import Address, ElectionConfig, Heard, Instance, State
+from vip_speaker.vrrp.election import ElectionConfig, Heard, State
 from vip_speaker.vrrp.machine import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
-_VIRTUAL: tuple[Address, ...] = (IPv4Address("192.0.2.100"), IPv6Address("2001:db8::100"))
 _PROBE_ANSWER_NS = 10 * MILLISECOND_NS
 
 
@@ -46,6 +45,8 @@ class World:
         self.client = Client(self.agenda)
         self.weather = Weather()
         self.longest_interval_ns = options.interval_ns
+        # What the manifests say by now; each node takes it in its own time.
+        self.desired: dict[str, int] = {}
         # What was met on the way: reasons of transitions, kinds of faults, promises.
         self.marks: Counter[str] = Counter()
         # Adverts that get lost on purpose: called with sender, receiver and advert.
@@ -68,10 +69,7 @@ class World:
     def _config(self, node: NodeOptions) -> ElectionConfig:
         options = self.options
         return ElectionConfig(
-            instances=tuple(
-                Instance(51 + family, own_address(node.host, family), (_VIRTUAL[family],))
-                for family in range(options.families)
-            ),
+            instances=tuple(make_instance(node.host, family) for family in range(options.families)),
             priority=node.priority,
             advertisement_interval_ns=options.interval_ns,
             preemption=options.preemption,
@@ -133,13 +131,15 @@ class World:
 
     # --- what nodes do ---------------------------------------------------------------------
 
-    def send(self, sender: Node, heard: Heard) -> None:
+    def send(self, sender: Node, virtual_router_id: int, heard: Heard) -> None:
         """Carry an advert to the other nodes."""
+        family = family_of(heard.source)
         if sender.linked:
             for node in self.nodes.values():
                 if node is not sender and not self.swallows(sender.name, node.name, heard):
                     way = (sender.name, node.name)
-                    self.lan.carry(way, heard.instance, node.arrive, sender.name, heard)
+                    packet = (sender.name, virtual_router_id, heard)
+                    self.lan.carry(way, family, node.arrive, *packet)
 
     def announce(self, sender: Node) -> None:
         """Carry gratuitous ARP and neighbour advertisements to the client."""
