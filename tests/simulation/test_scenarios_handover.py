@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from support.simulation.addresses import make_instance
 from support.simulation.lan import CLIENT
 from support.simulation.scene import (
     active,
@@ -298,6 +299,24 @@ def test_interval_changes_node_by_node(interval_ms: int, order: str) -> None:
     power_off(world, "n1")
     took_ns = run_until(world, lambda: active(world) == "n2", 120 * SECOND_NS)
     assert 2 * interval_ms * MS <= took_ns <= (3.1 * interval_ms + 5) * MS
+
+
+@pytest.mark.parametrize("order", ["n1 n2 n3", "n3 n2 n1", "n2 n1 n3"])
+@pytest.mark.parametrize("families", [1, 2])
+def test_vrid_changes_node_by_node(order: str, families: int) -> None:
+    """Another VRID, rolled out within two intervals, moves nothing and loses nothing."""
+    world = settled(families=families)
+    began_ns = world.now_ns
+    with always_held(world):
+        for name in order.split():
+            world.weather.orderly()
+            node = world[name]
+            instances = tuple(make_instance(node.host, family, 1) for family in range(families))
+            world.reconfigure([node], instances=instances)
+            world.run(900 * MS)
+        world.run(20 * SECOND_NS)
+    assert transitions(world, since_ns=began_ns) == []
+    assert (active(world), holders(world)) == ("n1", "n1")
 
 
 def test_priority_changes_move_nothing_without_preemption() -> None:

@@ -34,7 +34,10 @@ class Rhythm(Checker):
                     self._require_window(node, f"{node.name} came back ({action.reason})")
                 self._entered_ns[node.name] = node.local_ns
             elif isinstance(action, SendAdvertisement) and action.priority:
-                if event == "tick" and self._entered_ns[node.name] < node.local_ns:
+                if (
+                    event.startswith(("tick", "hear("))
+                    and self._entered_ns[node.name] < node.local_ns
+                ):
                     self._require_window(node, f"{node.name} sent on")
                 self._sent_ns[node.name] = node.local_ns
                 self._window_ns[node.name] = 3 * node.interval_ns

@@ -290,10 +290,14 @@ def change_addresses(world: World, random: Random) -> Harm:
 
 
 def change_wire(world: World, random: Random) -> Harm:
-    """All nodes get other VRIDs or families, one after the other, within an interval."""
+    """All nodes get other VRIDs or families, one after the other, within an interval.
+
+    Alone that costs nothing. But until all have them they do not hear each other, and nothing
+    else may happen: to the checkers it is a fault.
+    """
     world.desired["families"] = random.randint(1, 2)
     world.desired["wire"] = random.randrange(3)
-    return _roll_out(world, random, world.options.interval_ns)
+    return replace(_roll_out(world, random, world.options.interval_ns), orderly=False)
 
 
 def _roll_out(world: World, random: Random, within_ns: int) -> Harm:
@@ -313,6 +317,7 @@ def _take_desired(world: World, node: Node) -> None:
             make_instance(node.host, family, desired["wire"])
             for family in range(desired["families"])
         )
+        world.weather.shake(world.nodes, world.now_ns)
     world.reconfigure([node], **changes)
 
 

@@ -32,9 +32,8 @@ def transition_to_liveness(world: World, injector: Injector) -> list[Node]:
     """Mend the link and a core of at least two nodes, break the others for good."""
     random = world.random
     injector.heal()
-    world.weather.begin(world.nodes)
     world.lan.loss = world.lan.reorder = 0
-    world.weather.end(world.nodes, world.now_ns)
+    world.weather.shake(world.nodes, world.now_ns)
     nodes = list(world.nodes.values())
     core = random.sample(nodes, random.randint(2, len(nodes)))
     for node in core:

@@ -21,7 +21,6 @@ ORDERLY = (
     "change_interval",
     "change_priority",
     "change_addresses",
-    "change_wire",
     "change_preemption",
 )
 FAULTS = (
@@ -41,6 +40,7 @@ FAULTS = (
     "slow_binds",
     "remove_address",
     "change_source",
+    "change_wire",
     *ORDERLY,
 )
 _INTERVALS_MS = (50, 100, 100, 200, 500, 1000, 1000, 1000, 2000)

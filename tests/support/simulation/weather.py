@@ -39,6 +39,12 @@ class Weather:
             self._ongoing[node] -= 1
             self._ended_ns[node] = now_ns
 
+    def shake(self, nodes: Iterable[str], now_ns: int) -> None:
+        """Something went wrong, and is over already."""
+        names = list(nodes)
+        self.begin(names)
+        self.end(names, now_ns)
+
     def calm_since_ns(self, *nodes: str) -> int | None:
         """Return since when nothing is wrong with these nodes, or None."""
         if any(self._ongoing[node] for node in nodes):

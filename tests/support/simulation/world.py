@@ -187,8 +187,7 @@ class World:
         if any(
             one.interval_ns > node.interval_ns for one in self.nodes.values() if one is not node
         ):
-            self.weather.begin(self.nodes)
-            self.weather.end(self.nodes, self.now_ns)
+            self.weather.shake(self.nodes, self.now_ns)
 
     def turned(self, node: Node) -> None:
         """A node tells that it has nothing left to do."""
