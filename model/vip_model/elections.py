@@ -60,6 +60,7 @@ def elect(draft: Draft, site: Site) -> Election:
     spec = VirtualRouterSpec(
         owners=_owners(draft),
         revision=draft.allocated.spec.revision if draft.allocated else 0,
+        epoch=draft.allocated.spec.epoch if draft.allocated else 0,
         bootstrap=_bootstrap(draft, site),
         timing=Timing(
             advertisement_interval_milliseconds=vrrp.advertisement_interval_milliseconds,

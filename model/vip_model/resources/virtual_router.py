@@ -92,6 +92,13 @@ class VirtualRouterSpec(Part, frozen=True, kw_only=True):
     revision: Annotated[
         int, described("Grows with every write of the operator, over all VirtualRouters.")
     ] = 0
+    epoch: Annotated[
+        int,
+        described(
+            "The operator that wrote it last, counted over changes of the leader: an operator "
+            "that lost its Lease cannot write any more. Speakers ignore it."
+        ),
+    ] = 0
     retired: Annotated[bool, described("Its owners are gone: every speaker is to end it.")] = False
     bootstrap: Annotated[bool, described("Nobody has ever run it.")] = False
     timing: Annotated[Timing, described("Times.")] = Timing()

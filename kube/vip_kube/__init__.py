@@ -1,0 +1,1 @@
+"""The Kubernetes API as operator and agent use it: one client, one reflector."""

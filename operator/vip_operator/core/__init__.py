@@ -1,0 +1,1 @@
+"""What the operator decides: pure functions over frozen data, with time as an argument."""
