@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from vip_kube.access import Access
+from vip_kube.errors import ApiError
 from vip_kube.kinds import Kind
-
-Object = dict[str, Any]
+from vip_kube.transport import JSON, JSON_PATCH, MERGE_PATCH, Request, Transport
+from vip_kube.wire import Object, RawList, decode_event, decode_list, decode_object
 
 PAGE_SIZE = 500
+
+__all__ = [
+    "EVERYTHING",
+    "Client",
+    "EventType",
+    "Object",
+    "ObjectList",
+    "Selection",
+    "WatchEvent",
+]
 
 
 class EventType(enum.StrEnum):
@@ -77,10 +89,13 @@ class Client:
     """
 
     def __init__(self, access: Access, *, user_agent: str, timeout_seconds: float = 10.0) -> None:
-        raise NotImplementedError
+        self._manager = user_agent.partition("/")[0]
+        self._transport = Transport(access, user_agent, timeout_seconds)
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        """Raises AccessError where the files that TLS needs cannot be used."""
+        await self._transport.open()
+        return self
 
     async def __aexit__(
         self,
@@ -88,11 +103,11 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        raise NotImplementedError
+        await self._transport.close()
 
     async def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
         """Return one object."""
-        raise NotImplementedError
+        return await self._object(Request("GET", kind.path(namespace, name), {}))
 
     async def list(
         self,
@@ -103,17 +118,42 @@ class Client:
         page_size: int = PAGE_SIZE,
     ) -> ObjectList:
         """Return every object, read in pages. resource_version "0" allows the server's cache."""
-        raise NotImplementedError
+        wanted = _parameters(selection)
+        first = {} if resource_version is None else {"resourceVersion": resource_version}
+        items: list[Object] = []
+        token, version, limit = "", "", page_size
+        while True:
+            more = {"continue": token} if token else first
+            page = wanted | more | ({"limit": str(limit)} if limit else {})
+            try:
+                answer = await self._page(Request("GET", kind.path(selection.namespace), page))
+            except ApiError as error:
+                if not (error.gone and token and limit):
+                    raise
+                # The pages read so far are of a moment that the server has forgotten meanwhile.
+                items, token, version, limit = [], "", "", 0
+                continue
+            items += (_named(kind, item) for item in answer.items or ())
+            version = version or answer.metadata.resource_version
+            token = answer.metadata.continue_token
+            if not token:
+                return ObjectList(tuple(items), version)
 
     async def count(self, kind: Kind) -> int:
         """Return how many objects there are; asks for one of them only."""
-        raise NotImplementedError
+        answer = await self._page(Request("GET", kind.path(), {"limit": "1"}))
+        seen = len(answer.items or ())
+        if not answer.metadata.continue_token:
+            return seen
+        remaining = answer.metadata.remaining_item_count
+        # The API promises the number only where it is cheap to tell.
+        return seen + remaining if remaining is not None else len((await self.list(kind)).items)
 
     async def create(
         self, kind: Kind, content: Mapping[str, Any], namespace: str | None = None
     ) -> Object:
         """Create an object and return it as it was stored."""
-        raise NotImplementedError
+        return await self._write("POST", kind.path(namespace), content)
 
     async def replace(
         self,
@@ -125,7 +165,7 @@ class Client:
         subresource: str | None = None,
     ) -> Object:
         """Replace an object; refused as a conflict where its resourceVersion is another."""
-        raise NotImplementedError
+        return await self._write("PUT", kind.path(namespace, name, subresource), content)
 
     async def merge(
         self,
@@ -137,7 +177,8 @@ class Client:
         subresource: str | None = None,
     ) -> Object:
         """Apply a JSON merge patch (RFC 7386)."""
-        raise NotImplementedError
+        path = kind.path(namespace, name, subresource)
+        return await self._write("PATCH", path, patch, MERGE_PATCH)
 
     async def patch(
         self,
@@ -149,7 +190,8 @@ class Client:
         subresource: str | None = None,
     ) -> Object:
         """Apply a JSON patch (RFC 6902); a `test` that does not hold is `ApiError.test_failed`."""
-        raise NotImplementedError
+        path = kind.path(namespace, name, subresource)
+        return await self._write("PATCH", path, operations, JSON_PATCH)
 
     async def delete(
         self,
@@ -161,9 +203,15 @@ class Client:
         resource_version: str | None = None,
     ) -> None:
         """Delete an object, only if uid and resourceVersion are these where they are given."""
-        raise NotImplementedError
+        given = {"uid": uid, "resourceVersion": resource_version}
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {field: value for field, value in given.items() if value is not None},
+        }
+        await self._transport.ask(Request("DELETE", kind.path(namespace, name), {}, options))
 
-    def watch(
+    async def watch(
         self,
         kind: Kind,
         selection: Selection = EVERYTHING,
@@ -171,15 +219,63 @@ class Client:
         resource_version: str,
         timeout_seconds: int = 290,
         silence_seconds: float = 70.0,
+        on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Yield events from a resourceVersion on, bookmarks included, until the server ends it.
 
         An ERROR event is raised as `ApiError`. The server is asked to end the watch after
         `timeout_seconds`; a connection on which nothing comes for `silence_seconds`, not even a
-        bookmark (one comes about every minute), counts as unreachable.
+        bookmark (one comes about every minute), counts as unreachable. `on_open` is called once
+        the server has agreed to the watch, which for a quiet kind is long before any event.
         """
-        raise NotImplementedError
+        parameters = _parameters(selection) | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
+        }
+        request = Request("GET", kind.path(selection.namespace), parameters)
+        async with contextlib.aclosing(
+            self._transport.lines(request, silence_seconds, on_open)
+        ) as lines:
+            async for line in lines:
+                event = decode_event(line, request.asked)
+                yield WatchEvent(EventType(event.type), event.object)
 
     async def unserved(self, kinds: Iterable[Kind]) -> tuple[Kind, ...]:
         """Return those of the kinds that discovery does not serve (yet)."""
-        raise NotImplementedError
+        wanted = tuple(kinds)
+        served = {path: await self._resources(path) for path in {kind.base_path for kind in wanted}}
+        return tuple(kind for kind in wanted if kind.plural not in served[kind.base_path])
+
+    async def _resources(self, path: str) -> frozenset[str]:
+        """Return the plurals that a version of a group serves."""
+        try:
+            answer = await self._object(Request("GET", path, {}))
+        except ApiError as error:
+            if error.not_found:
+                return frozenset()
+            raise
+        return frozenset(resource["name"] for resource in answer.get("resources") or ())
+
+    async def _object(self, request: Request) -> Object:
+        return decode_object(await self._transport.ask(request), request.asked)
+
+    async def _page(self, request: Request) -> RawList:
+        return decode_list(await self._transport.ask(request), request.asked)
+
+    async def _write(
+        self, method: str, path: str, content: Any, content_type: str = JSON
+    ) -> Object:
+        manager = {"fieldManager": self._manager}
+        return await self._object(Request(method, path, manager, content, content_type))
+
+
+def _parameters(selection: Selection) -> dict[str, str]:
+    given = {"labelSelector": selection.labels, "fieldSelector": selection.fields}
+    return {name: value for name, value in given.items() if value}
+
+
+def _named(kind: Kind, item: Object) -> Object:
+    """Return an item of a list with what the API leaves out of it."""
+    return {"apiVersion": kind.api_version, "kind": kind.name} | item
