@@ -10,8 +10,8 @@ export PYTHON
 # Debian's `su` keeps a user's PATH, and ip, nft and keepalived are not on it.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check format test test-unit test-conformance test-simulation test-network \
-	simulate demo demo-bare-metal bench install lock crds changelog clean
+.PHONY: help setup check format test test-unit test-conformance test-simulation test-api test-network \
+	kube-binaries simulate demo demo-bare-metal bench install lock crds changelog clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,14 @@ test-conformance: setup ## Run the conformance ring: RFC 9568 row by row, frames
 test-simulation: setup ## Run the simulation ring: 200 seeds of faults in virtual time
 	@$(BIN)/pytest tests/simulation
 
+test-api: setup ## Run the API ring: a real Kubernetes API server on loopback, no root needed
+	@hack/pytest tests/api
+
 test-network: setup ## Run the network ring: real processes in network namespaces (root or sudo)
 	@hack/pytest tests/network
+
+kube-binaries: ## Find the Kubernetes and etcd binaries that tests run, or build them (6 minutes, once a machine)
+	@hack/kube-binaries
 
 simulate: setup ## Simulate more: SEEDS=20000 for many, SEED=17 to replay one
 	@$(BIN)/python tests/simulation/run.py $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))

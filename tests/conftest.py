@@ -1,20 +1,23 @@
-"""Marks every test with its ring (`-m network`) and skips the network ring where it cannot run."""
+"""Marks every test with its ring (`-m network`) and skips the rings that cannot run here."""
 
 from __future__ import annotations
 
 import pytest
 
-from support.rings import RINGS, ring_of, why_no_network_ring
+from support.rings import RINGS, ring_of, why_no_api_ring, why_no_network_ring
+
+_REASONS = {"api": why_no_api_ring, "network": why_no_network_ring}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by folder; ask whether network namespaces can be had only if a test needs one."""
+    """Mark by folder; ask whether a ring can run only if a test needs it."""
     rings = {item: ring_of(item.path) for item in items}
-    reason = why_no_network_ring() if "network" in rings.values() else None
+    reasons = {ring: why() for ring, why in _REASONS.items() if ring in rings.values()}
     for item, ring in rings.items():
         if ring is None:
             message = f"{item.path} is in no ring; tests live in tests/{{{','.join(RINGS)}}}"
             raise pytest.UsageError(message)
         item.add_marker(ring)
-        if ring == "network" and reason is not None:
+        reason = reasons.get(ring)
+        if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,4 +1,4 @@
-"""A process on a host: started in its namespace, its output in a file, ended with its children."""
+"""A process on a host or beside us: its output in a file, ended with its children."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Process:
     """One command and its descendants, in a process group of their own.
 
     Args:
-        namespace: network namespace to run in.
+        namespace: network namespace to run in; None: the one we are in.
         command: program and arguments.
         output: file that gets its standard output and error, appended.
         environment: variables on top of our own.
@@ -27,7 +27,7 @@ class Process:
 
     def __init__(
         self,
-        namespace: str,
+        namespace: str | None,
         command: Sequence[str],
         output: Path,
         environment: Mapping[str, str] | None = None,
@@ -37,7 +37,7 @@ class Process:
         with output.open("ab") as file:
             # nsenter becomes the command, so the process id is the command's own.
             self._popen = subprocess.Popen(
-                [*inside(namespace), *command],
+                [*(inside(namespace) if namespace is not None else ()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

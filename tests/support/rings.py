@@ -1,4 +1,4 @@
-"""Which ring a test belongs to, and why the network ring cannot run where it cannot."""
+"""Which ring a test belongs to, and why a ring cannot run where it cannot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-RINGS = ("unit", "conformance", "simulation", "network")
+from vip_lab.kubernetes import binaries
+
+RINGS = ("unit", "conformance", "simulation", "api", "network")
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 
@@ -19,6 +21,13 @@ def ring_of(path: Path) -> str | None:
     path = path.resolve()
     folders = path.relative_to(TESTS).parts[:-1] if path.is_relative_to(TESTS) else ()
     return folders[0] if folders and folders[0] in RINGS else None
+
+
+def why_no_api_ring() -> str | None:
+    """Return why no Kubernetes API server can be started here, None if it can."""
+    if shutil.which("openssl") is None:
+        return "needs the command openssl: `make setup` installs it on Debian"
+    return binaries.why_no_binaries()
 
 
 def why_no_network_ring() -> str | None:

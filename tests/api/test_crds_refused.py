@@ -1,0 +1,362 @@
+"""Invalid objects: the API server refuses each and names the field; the rest is for the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.resources import lan, vip
+from vip_kube.errors import ApiError
+from vip_kube.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS, Kind
+from vip_lab.kubernetes.api import JsonObject
+from vip_lab.kubernetes.control_plane import ControlPlane
+from vip_lab.kubernetes.kubectl import Kubectl
+from vip_model.inputs import AddressPolicy, PlanInputs, Settings
+from vip_model.plan import plan
+
+ADDRESS = "192.0.2.100"
+WEB = {"name": "web", "httpGet": {"port": 80}}
+CANDIDATE = {"node": "n1", "slot": 0, "priority": 254}
+INSTANCE = {
+    "network": "a",
+    "family": "IPv4",
+    "virtualRouterID": 51,
+    "interfaces": [],
+    "addresses": [ADDRESS],
+}
+
+# What is wrong with the spec of a VirtualIP, the spec, and what the refusal has to name.
+SPECS: list[tuple[str, dict[str, Any], str]] = [
+    ("no-address", {"addresses": None}, "spec: "),
+    ("address-and-claim", {"addressClaim": {"poolRef": {"name": "p"}}}, "spec: "),
+    ("no-list", {"addresses": ADDRESS}, "spec.addresses"),
+    ("number-as-address", {"addresses": [192]}, "spec.addresses[0]"),
+    ("prefix-length", {"addresses": ["192.0.2.100/24"]}, "spec.addresses[0]"),
+    ("host-name", {"addresses": [ADDRESS, "web.example"]}, "spec.addresses[1]"),
+    ("leading-zero", {"addresses": ["192.0.2.010"]}, "spec.addresses[0]"),
+    ("zone", {"addresses": ["fe80::1%eth0"]}, "spec.addresses[0]"),
+    ("multicast", {"addresses": ["224.0.0.18"]}, "spec.addresses[0]"),
+    ("ipv6-multicast", {"addresses": ["ff02::12"]}, "spec.addresses[0]"),
+    ("loopback", {"addresses": ["127.0.0.1"]}, "spec.addresses[0]"),
+    ("ipv6-loopback", {"addresses": ["::1"]}, "spec.addresses[0]"),
+    ("unspecified", {"addresses": ["0.0.0.0"]}, "spec.addresses[0]"),
+    ("broadcast", {"addresses": ["255.255.255.255"]}, "spec.addresses[0]"),
+    ("class-e", {"addresses": ["240.0.0.1"]}, "spec.addresses[0]"),
+    ("address-twice", {"addresses": [ADDRESS, ADDRESS]}, "spec.addresses"),
+    (
+        "too-many-addresses",
+        {"addresses": [f"10.0.{number}.1" for number in range(256)]},
+        "spec.addresses",
+    ),
+    ("virtual-router-id-0", {"vrrp": {"virtualRouterID": 0}}, "spec.vrrp.virtualRouterID"),
+    ("virtual-router-id-256", {"vrrp": {"virtualRouterID": 256}}, "spec.vrrp.virtualRouterID"),
+    ("virtual-router-id-text", {"vrrp": {"virtualRouterID": "51"}}, "spec.vrrp.virtualRouterID"),
+    (
+        "interval-1005-ms",
+        {"vrrp": {"advertisementIntervalMilliseconds": 1005}},
+        "spec.vrrp.advertisementIntervalMilliseconds",
+    ),
+    (
+        "interval-0-ms",
+        {"vrrp": {"advertisementIntervalMilliseconds": 0}},
+        "spec.vrrp.advertisementIntervalMilliseconds",
+    ),
+    ("another-protocol", {"vrrp": {"protocol": "HSRP"}}, "spec.vrrp.protocol"),
+    ("loopback-interface", {"vrrp": {"interfaces": ["lo"]}}, "spec.vrrp.interfaces[0]"),
+    ("interface-twice", {"vrrp": {"interfaces": ["eth0", "eth0"]}}, "spec.vrrp.interfaces"),
+    (
+        "delayed-without-delay",
+        {"vrrp": {"preemption": {"mode": "Delayed"}}},
+        "spec.vrrp.preemption",
+    ),
+    (
+        "delay-without-delayed",
+        {"vrrp": {"preemption": {"mode": "Never", "delaySeconds": 5}}},
+        "spec.vrrp.preemption",
+    ),
+    ("unknown-mode", {"vrrp": {"preemption": {"mode": "Often"}}}, "spec.vrrp.preemption.mode"),
+    ("peer-no-address", {"vrrp": {"additionalPeers": ["r2"]}}, "spec.vrrp.additionalPeers[0]"),
+    ("gate-of-no-kind", {"gates": [{"name": "web"}]}, "spec.gates[0]"),
+    (
+        "gate-of-two-kinds",
+        {"gates": [{**WEB, "tcpSocket": {"port": 80}}]},
+        "spec.gates[0]",
+    ),
+    ("gate-without-name", {"gates": [{"httpGet": {"port": 80}}]}, "spec.gates[0].name"),
+    ("gate-in-capitals", {"gates": [{**WEB, "name": "Web"}]}, "spec.gates[0].name"),
+    ("gates-of-one-name", {"gates": [WEB, WEB]}, "spec.gates"),
+    (
+        "gate-port-70000",
+        {"gates": [{"name": "web", "httpGet": {"port": 70000}}]},
+        "spec.gates[0].httpGet.port",
+    ),
+    (
+        "gate-by-without-peers",
+        {"gates": [{**WEB, "failurePolicy": {"by": 50}}]},
+        "failurePolicy.by",
+    ),
+    (
+        "gate-withdraws-by",
+        {"gates": [{**WEB, "failurePolicy": {"action": "Withdraw", "by": 50}}]},
+        "spec.gates[0].failurePolicy",
+    ),
+    (
+        "pods-probe-of-no-kind",
+        {"gates": [{"name": "web", "pods": {"selector": {}, "probe": {}}}]},
+        "spec.gates[0].pods.probe",
+    ),
+    ("node-twice", {"placement": {"preferredNodes": ["n1", "n1"]}}, "placement.preferredNodes"),
+    (
+        "more-nodes-than-candidates",
+        {"placement": {"preferredNodes": ["n1", "n2", "n3"], "maxCandidates": 2}},
+        "maxCandidates",
+    ),
+    (
+        "node-preferred-and-with-priority",
+        {
+            "placement": {
+                "preferredNodes": ["n1"],
+                "priorities": [{"node": "n1", "priority": 200}],
+            }
+        },
+        "spec.placement",
+    ),
+    (
+        "two-nodes-of-one-priority",
+        {
+            "placement": {
+                "priorities": [{"node": "n1", "priority": 200}, {"node": "n2", "priority": 200}]
+            }
+        },
+        "spec.placement.priorities",
+    ),
+    ("group-in-capitals", {"group": "Front"}, "spec.group"),
+    ("service-without-name", {"serviceRef": {}}, "spec.serviceRef.name"),
+    ("misspelt-field", {"placement": {"preferedNodes": ["n1"]}}, "spec.placement.preferedNodes"),
+]
+
+# The same for whole objects of the other kinds, and for names.
+OBJECTS: list[tuple[str, Kind, JsonObject, str]] = [
+    ("vip-without-spec", VIRTUAL_IPS, {"metadata": {"name": "web"}}, "spec"),
+    (
+        "vip-with-a-dot",
+        VIRTUAL_IPS,
+        {"metadata": {"name": "web.shop"}, "spec": {"addresses": [ADDRESS]}},
+        "metadata.name",
+    ),
+    (
+        "vip-name-too-long",
+        VIRTUAL_IPS,
+        {"metadata": {"name": "w" * 64}, "spec": {"addresses": [ADDRESS]}},
+        "metadata.name",
+    ),
+    (
+        "pool-range-of-words",
+        VIRTUAL_IP_POOLS,
+        {"metadata": {"name": "p"}, "spec": {"ranges": ["all of them"]}},
+        "spec.ranges[0]",
+    ),
+    (
+        "pool-avoids-nonsense",
+        VIRTUAL_IP_POOLS,
+        {"metadata": {"name": "p"}, "spec": {"ranges": ["192.0.2.0/24"], "avoid": ["a-b-c"]}},
+        "spec.avoid[0]",
+    ),
+    (
+        "router-of-vrid-256",
+        VIRTUAL_ROUTERS,
+        {
+            "metadata": {"name": "vip.shop.web"},
+            "spec": {"instances": [{**INSTANCE, "virtualRouterID": 256}]},
+        },
+        "spec.instances[0].virtualRouterID",
+    ),
+    (
+        "router-with-candidate-of-priority-0",
+        VIRTUAL_ROUTERS,
+        {
+            "metadata": {"name": "vip.shop.web"},
+            "spec": {"instances": [INSTANCE], "candidates": [{**CANDIDATE, "priority": 0}]},
+        },
+        "spec.candidates[0].priority",
+    ),
+    (
+        "speaker-with-unknown-field",
+        SPEAKERS,
+        {"metadata": {"name": "n1"}, "status": {"mood": "good"}},
+        "status.mood",
+    ),
+]
+
+# What only the operator can judge: reason and field of the problem in Accepted=False.
+JUDGED: list[tuple[str, dict[str, Any], str, str]] = [
+    (
+        "one-address-in-two-spellings",
+        {"addresses": ["2001:db8::1", "2001:db8:0::1"]},
+        "Invalid",
+        "spec.addresses[1]",
+    ),
+    (
+        "link-local-on-any-interface",
+        {"addresses": ["fe80::100"]},
+        "Invalid",
+        "spec.addresses",
+    ),
+    (
+        "peer-is-the-virtual-address",
+        {"vrrp": {"additionalPeers": [ADDRESS]}},
+        "Invalid",
+        "spec.vrrp.additionalPeers[0]",
+    ),
+    (
+        "peer-of-another-family",
+        {"vrrp": {"additionalPeers": ["fe80::1"]}},
+        "Invalid",
+        "spec.vrrp.additionalPeers[0]",
+    ),
+    (
+        "priority-of-failing-nodes",
+        {"placement": {"priorities": [{"node": "n1", "priority": 100}]}},
+        "Invalid",
+        "spec.placement.priorities[0].priority",
+    ),
+    (
+        "outside-every-pool",
+        {},
+        "NotInPool",
+        "spec.addresses[0]",
+    ),
+    (
+        "another-transport",
+        {"vrrp": {"transport": {"type": "Unicast"}}},
+        "NotSupported",
+        "spec.vrrp.transport.type",
+    ),
+]
+
+
+def virtual_ip(namespace: str, spec: dict[str, Any], name: str = "web") -> JsonObject:
+    """Return a VirtualIP; a field that is None is left out."""
+    written = {"addresses": [ADDRESS], **spec}
+    return {
+        "apiVersion": VIRTUAL_IPS.api_version,
+        "kind": "VirtualIP",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {field: value for field, value in written.items() if value is not None},
+    }
+
+
+def try_out(plane: ControlPlane, kind: Kind, body: JsonObject) -> None:
+    """Ask whether an object would be created, as strictly as kubectl does; nothing is."""
+    plane.api.create(kind, body, {"dryRun": "All", "fieldValidation": "Strict"})
+
+
+def test_a_plain_one_is_accepted(api: ControlPlane) -> None:
+    """What the rows below change is valid as it stands: what they change is what is refused."""
+    try_out(api, VIRTUAL_IPS, virtual_ip("default", {"gates": [WEB]}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"), [row[1:] for row in SPECS], ids=[row[0] for row in SPECS]
+)
+def test_invalid_virtual_ips(api: ControlPlane, spec: dict[str, Any], field: str) -> None:
+    """A VirtualIP that cannot be right is refused by the API server, and the field is named."""
+    with pytest.raises(ApiError) as refused:
+        try_out(api, VIRTUAL_IPS, virtual_ip("default", spec))
+    assert refused.value.status in {400, 422}
+    assert field in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "field"), [row[1:] for row in OBJECTS], ids=[row[0] for row in OBJECTS]
+)
+def test_invalid_objects(api: ControlPlane, kind: Kind, body: JsonObject, field: str) -> None:
+    """The same holds for names and for the other kinds."""
+    whole = {"apiVersion": kind.api_version, "kind": kind.name, **body}
+    if kind.namespaced:
+        whole["metadata"] = {**body["metadata"], "namespace": "default"}
+    with pytest.raises(ApiError) as refused:
+        try_out(api, kind, whole)
+    assert refused.value.status in {400, 422}
+    assert field in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "field"), [row[1:] for row in JUDGED], ids=[row[0] for row in JUDGED]
+)
+def test_what_the_plan_refuses(
+    api: ControlPlane, spec: dict[str, Any], reason: str, field: str
+) -> None:
+    """What no schema can judge passes the API server and is Accepted=False, the field named."""
+    try_out(api, VIRTUAL_IPS, virtual_ip("default", spec))
+    settings = Settings(
+        address_policy=AddressPolicy.POOLS_ONLY if reason == "NotInPool" else AddressPolicy.ANY
+    )
+    found = plan(PlanInputs(virtual_ips=[vip(**spec)], speakers=lan(3), settings=settings))
+    assert found.virtual_routers == ()
+    (status,) = found.statuses
+    assert status.reason == reason
+    assert [problem.field for problem in status.problems] == [field]
+    assert field in status.condition().message
+
+
+def test_kubectl_shows_the_refusal(kubectl: Kubectl, namespace: str) -> None:
+    """Who applies a wrong manifest is told the field and what it should be."""
+    outcome = kubectl.run(
+        "apply", "-f", "-",
+        input_text=str(virtual_ip(namespace, {"addresses": ["192.0.2.100/24"]})).replace("'", '"'),
+    )  # fmt: skip
+    assert outcome.status == 1
+    assert "spec.addresses[0]" in outcome.stderr
+    assert "must be an IPv4 or IPv6 address without a prefix length" in outcome.stderr
+
+
+# --- what may not change -------------------------------------------------------------------------
+
+CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    ("virtual-router-id", {"virtualRouterID": 51}, {"virtualRouterID": 52}, "virtualRouterID"),
+    ("virtual-router-id-added", {}, {"virtualRouterID": 52}, "virtualRouterID"),
+    ("interfaces", {"interfaces": ["eth0"]}, {"interfaces": ["eth1"]}, "interfaces"),
+    ("interfaces-removed", {"interfaces": ["eth0"]}, {"interfaces": None}, "interfaces"),
+    ("transport", {}, {"transport": {"type": "Unicast"}}, "transport"),
+]
+
+
+def allocated(plane: ControlPlane, namespace: str, vrrp: dict[str, Any]) -> None:
+    """Create a VirtualIP that the operator has given VRID 51."""
+    plane.api.create(VIRTUAL_IPS, virtual_ip(namespace, {"vrrp": vrrp}))
+    status = {"routers": [{"name": "vip.shop.web", "family": "IPv4", "virtualRouterID": 51}]}
+    plane.api.patch(VIRTUAL_IPS, "web", {"status": status}, namespace, "status")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
+)
+def test_what_all_nodes_share_may_not_change(
+    api: ControlPlane,
+    namespace: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    field: str,
+) -> None:
+    """Once a VRID is allocated, what would have to change on all nodes at once is refused."""
+    allocated(api, namespace, before)
+    with pytest.raises(ApiError) as refused:
+        api.api.patch(VIRTUAL_IPS, "web", {"spec": {"vrrp": after}}, namespace)
+    assert refused.value.status == 422
+    assert f"spec.vrrp.{field}" in refused.value.message
+    assert "delete the VirtualIP and create it anew" in refused.value.message
+
+
+def test_what_is_not_allocated_may_change(api: ControlPlane, namespace: str) -> None:
+    """Before anything is allocated, and for what was allocated, the same edits are fine."""
+    api.api.create(VIRTUAL_IPS, virtual_ip(namespace, {"vrrp": {"virtualRouterID": 50}}))
+    fixed = {"spec": {"vrrp": {"virtualRouterID": 51, "interfaces": ["eth0"]}}}
+    api.api.patch(VIRTUAL_IPS, "web", fixed, namespace)
+    status = {"routers": [{"name": "vip.shop.web", "family": "IPv4", "virtualRouterID": 51}]}
+    api.api.patch(VIRTUAL_IPS, "web", {"status": status}, namespace, "status")
+    api.api.patch(VIRTUAL_IPS, "web", {"spec": {"addresses": ["192.0.2.7"]}}, namespace)
+    allowed = {"spec": {"vrrp": {"virtualRouterID": None}}}
+    found = api.api.patch(VIRTUAL_IPS, "web", allowed, namespace)
+    assert "virtualRouterID" not in found["spec"]["vrrp"]
