@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from vip_model.drafts import Draft
 from vip_model.inputs import PlanInputs, Pod
-from vip_model.resources.enums import SelectorOperator
 from vip_model.resources.gate import EndpointsCondition, Gate, LabelSelector, ServiceReference
 from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.selectors import matches
 
 
 class Backends:
@@ -65,23 +65,6 @@ class Backends:
             ready = frozenset(p.node for p in pods if p.ready and matches(selector, p.labels))
             self._ready[key] = ready
         return ready
-
-
-def matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Return whether labels are what a selector asks for."""
-    if any(labels.get(key) != value for key, value in selector.match_labels.items()):
-        return False
-    for each in selector.match_expressions:
-        value = labels.get(each.key)
-        holds = {
-            SelectorOperator.IN: value in each.values,
-            SelectorOperator.NOT_IN: value not in each.values,
-            SelectorOperator.EXISTS: value is not None,
-            SelectorOperator.DOES_NOT_EXIST: value is None,
-        }
-        if not holds[each.operator]:
-            return False
-    return True
 
 
 def service_gates(draft: Draft) -> tuple[Gate, ...]:

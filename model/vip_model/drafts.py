@@ -28,6 +28,7 @@ class Draft:
         refused: those that belong to it and are refused.
         unreadable: it also belongs to one that could not be parsed.
         virtual_router_id: VRID once it is known.
+        remembered_virtual_router_id: VRID that it had before its VirtualRouter was lost.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Draft:
     refused: list[VirtualIP] = field(default_factory=list)
     unreadable: bool = False
     virtual_router_id: int | None = None
+    remembered_virtual_router_id: int | None = None
 
     @property
     def running(self) -> VirtualRouter | None:
@@ -74,24 +76,34 @@ class Ledger:
         """Say what does not hinder but should be known."""
         self.warnings.append(Problem(label(virtual_ip), path, text))
 
-    def statuses(self, candidates: Mapping[str, bool]) -> tuple[PlannedStatus, ...]:
+    def is_refused(self, virtual_ip: VirtualIP) -> bool:
+        """Return whether a VirtualIP is refused."""
+        return id(virtual_ip) in self._refusals
+
+    def statuses(
+        self, candidates: Mapping[str, bool], kept: Mapping[str, str]
+    ) -> tuple[PlannedStatus, ...]:
         """Return what is said of each VirtualIP, in the order given.
 
         Args:
             candidates: name of a VirtualRouter to whether it has any.
+            kept: NAMESPACE/NAME of a refused VirtualIP to the VirtualRouter that runs on for it.
         """
-        return tuple(self._status(each, candidates) for each in self._virtual_ips)
+        return tuple(self._status(each, candidates, kept) for each in self._virtual_ips)
 
-    def _status(self, virtual_ip: VirtualIP, candidates: Mapping[str, bool]) -> PlannedStatus:
+    def _status(
+        self, virtual_ip: VirtualIP, candidates: Mapping[str, bool], kept: Mapping[str, str]
+    ) -> PlannedStatus:
         reason, problems = self._refusals.get(id(virtual_ip), (Reason.ACCEPTED, ()))
+        router = kept.get(virtual_ip.key, virtual_ip.router_name)
         return PlannedStatus(
             virtual_ip=virtual_ip.key,
             generation=virtual_ip.metadata.generation,
-            router=virtual_ip.router_name,
+            router=router,
             address_summary=address_summary(virtual_ip),
             reason=reason,
             problems=problems,
-            has_candidates=candidates.get(virtual_ip.router_name),
+            has_candidates=candidates.get(router),
         )
 
 

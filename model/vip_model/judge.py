@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from vip_model import support, validation
 from vip_model.addresses import Address, normalised
-from vip_model.claims import AddressClaims, Locator, Scope, VirtualRouterIDs
+from vip_model.claims import (
+    VIRTUAL_ROUTER_IDS,
+    AddressClaims,
+    Locator,
+    Scope,
+    VirtualRouterIDs,
+)
 from vip_model.claims import by_name as virtual_router_id_by_name
 from vip_model.drafts import Draft, disagreements
 from vip_model.inputs import AddressPolicy, PlanInputs
@@ -213,6 +219,18 @@ def wanted_virtual_router_id(
     if allocated is not None:
         return allocated.spec.instances[0].virtual_router_id
     return virtual_router_id_by_name(virtual_ip.router_name) if static else None
+
+
+def remembered_virtual_router_id(virtual_ip: VirtualIP) -> int | None:
+    """Return the VRID that the status shows for the election that the VirtualIP belongs to.
+
+    The status is no record of what was allocated. But where the record itself is lost, nodes
+    still run what the status shows, and another VRID would be a second election beside it.
+    """
+    for router in virtual_ip.status.routers:
+        if router.name == virtual_ip.router_name and router.virtual_router_id in VIRTUAL_ROUTER_IDS:
+            return router.virtual_router_id
+    return None
 
 
 def display_name(router: str) -> str:

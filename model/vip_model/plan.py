@@ -28,8 +28,14 @@ from vip_model.drafts import Draft, Ledger, gather, in_order
 from vip_model.elections import Election, elect, retire
 from vip_model.errors import Problem
 from vip_model.inputs import PlanInputs
-from vip_model.judge import Claims, Judge, wanted_virtual_router_id
+from vip_model.judge import (
+    Claims,
+    Judge,
+    remembered_virtual_router_id,
+    wanted_virtual_router_id,
+)
 from vip_model.networks import NetworkMap
+from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.status import PlannedStatus, Reason
 
@@ -79,27 +85,49 @@ def plan(inputs: PlanInputs) -> Plan:
             _advise(election, site, claims, ledger)
         elif draft.running is not None and draft.still_owned:
             routers[draft.name] = draft.running
+    kept = _kept(inputs.virtual_ips, ledger, allocated)
+    routers |= {name: allocated[name] for name in kept.values() if name not in routers}
     has_candidates = {
         name: bool(router.spec.candidates) for name, router in routers.items() if not inputs.static
     }
     routers |= {name: retire(router) for name, router in allocated.items() if name not in routers}
     return Plan(
         virtual_routers=tuple(routers[name] for name in sorted(routers)),
-        statuses=ledger.statuses(has_candidates),
+        statuses=ledger.statuses(has_candidates, kept),
         warnings=tuple(ledger.warnings),
         virtual_router_ids_used=claims.virtual_router_ids.usage(),
     )
 
 
+def _kept(
+    virtual_ips: Iterable[VirtualIP], ledger: Ledger, allocated: Mapping[str, VirtualRouter]
+) -> dict[str, str]:
+    """Return the election that runs on for each VirtualIP that is refused, by NAMESPACE/NAME.
+
+    It is another than the one that is asked for where the refused edit changes the group.
+    """
+    running = {
+        f"{owner.namespace}/{owner.name}": name
+        for name, router in allocated.items()
+        if not router.spec.retired
+        for owner in router.spec.owners
+    }
+    refused = (each.key for each in virtual_ips if ledger.is_refused(each))
+    return {key: running[key] for key in refused if key in running}
+
+
 def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMap | None) -> Claims:
     """Return what is taken before any VirtualIP is looked at."""
     allocated = inputs.allocated or ()
+    locator = Locator(networks, allocated)
     virtual_router_ids = VirtualRouterIDs(inputs.settings.reserved_virtual_router_ids)
     for router in allocated:
         for instance in router.spec.instances:
             network = networks.current_name(instance.network) if networks else ""
             scope = (network, instance.family)
             virtual_router_ids.take(instance.virtual_router_id, [scope], router.name)
+    if not inputs.static:
+        _restore(inputs.virtual_ips, drafts, locator, virtual_router_ids)
     peers = {peer for each in inputs.virtual_ips for peer in each.spec.vrrp.additional_peers}
     for speaker in inputs.speakers or ():
         for stranger in speaker.status.foreign:
@@ -112,10 +140,28 @@ def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMa
     )
     return Claims(
         addresses=AddressClaims(allocated),
-        locator=Locator(networks, allocated),
+        locator=locator,
         virtual_router_ids=virtual_router_ids,
         wished=frozenset(each for each in wished if each is not None),
     )
+
+
+def _restore(
+    virtual_ips: Iterable[VirtualIP],
+    drafts: Mapping[str, Draft],
+    locator: Locator,
+    virtual_router_ids: VirtualRouterIDs,
+) -> None:
+    """Give elections whose VirtualRouter is lost the VRID that nodes still run, if it is free."""
+    for virtual_ip in virtual_ips:
+        draft = drafts[virtual_ip.router_name]
+        remembered = remembered_virtual_router_id(virtual_ip)
+        if remembered is None or draft.allocated is not None or draft.remembered_virtual_router_id:
+            continue
+        scopes = locator.scopes(normalised(virtual_ip.spec.addresses))
+        if virtual_router_ids.user(remembered, scopes, draft.name) is None:
+            virtual_router_ids.take(remembered, scopes, draft.name)
+            draft.remembered_virtual_router_id = remembered
 
 
 def _judge_all(
@@ -140,7 +186,9 @@ def _choose_virtual_router_ids(drafts: Iterable[Draft], claims: Claims, ledger: 
             continue
         addresses = [one for each in draft.members for one in normalised(each.spec.addresses)]
         scopes = claims.locator.scopes(addresses)
-        draft.virtual_router_id = claims.virtual_router_ids.free(scopes, draft.name)
+        draft.virtual_router_id = draft.remembered_virtual_router_id
+        if draft.virtual_router_id is None:
+            draft.virtual_router_id = claims.virtual_router_ids.free(scopes, draft.name)
         if draft.virtual_router_id is not None:
             claims.virtual_router_ids.take(draft.virtual_router_id, scopes, draft.name)
             continue

@@ -17,11 +17,7 @@ from vip_model.support import BUILT_GATE_KINDS, UNBUILT_FIELDS
 _TABLES: dict[str, type[Part]] = {"VirtualIP": VirtualIPSpec, "VirtualIPPool": VirtualIPPoolSpec}
 _MARK = "<!-- fields of {name}: begin -->\n{table}<!-- fields of {name}: end -->"
 _CLUSTER_FIELDS = {"spec.serviceRef", *(f"spec.gates[].{kind}" for kind in CLUSTER_GATE_KINDS)}
-_UNBUILT_GATES = {
-    f"spec.gates[].{kind}"
-    for kind in GATE_KINDS
-    if kind not in BUILT_GATE_KINDS and kind not in CLUSTER_GATE_KINDS
-}
+_UNBUILT_GATES = {f"spec.gates[].{kind}" for kind in GATE_KINDS if kind not in BUILT_GATE_KINDS}
 _TYPE_NAMES = {int: "number", str: "text", bool: "true, false"}
 
 

@@ -11,7 +11,7 @@ from vip_model.resources.gate import CLUSTER_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP, VirtualIPSpec
 
 # What the speaker of this version has; a speaker passes its own list.
-BUILT_GATE_KINDS = frozenset({"httpGet", "tcpSocket", "interface"})
+BUILT_GATE_KINDS = frozenset({"httpGet", "tcpSocket", "interface", "pods", "endpoints"})
 
 
 @dataclass(frozen=True, slots=True)

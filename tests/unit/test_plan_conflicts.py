@@ -413,3 +413,20 @@ def test_a_pool_that_makes_no_sense(text: str) -> None:
     assert found.warnings[0].object == "VirtualIPPool lan"
     assert found.warnings[0].field == "spec.ranges[1]"
     assert not found.statuses[0].accepted
+
+
+def test_refused_change_of_group_takes_no_address_away() -> None:
+    """An edit that would move a VirtualIP into a group it does not fit keeps its own election."""
+    grouped = vip("a", addresses=["192.0.2.101"], group="front")
+    before = in_cluster([grouped, vip("web", addresses=["192.0.2.100"])])
+    edited = vip(
+        "web",
+        addresses=["192.0.2.100"],
+        group="front",
+        vrrp={"advertisementIntervalMilliseconds": 500},
+    )
+    after = in_cluster([grouped, edited], before.virtual_routers)
+    assert verdicts(after)["shop/web"] is Reason.GROUP_MISMATCH
+    assert router_of(after, "vip.shop.web") == router_of(before, "vip.shop.web")
+    (refusal,) = after.refusals
+    assert (refusal.router, refusal.has_candidates) == ("vip.shop.web", True)

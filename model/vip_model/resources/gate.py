@@ -99,8 +99,16 @@ class InterfaceCondition(Part, frozen=True, kw_only=True):
 class PodProbe(Part, frozen=True, kw_only=True):
     """A probe of the pods on the node, faster than kubelet's readiness probe."""
 
-    http_get: Annotated[HTTPGetProbe | None, described("Asks for a page.")] = None
-    tcp_socket: Annotated[TCPSocketProbe | None, described("Opens a TCP connection.")] = None
+    http_get: Annotated[
+        HTTPGetProbe | None,
+        described("Asks for a page, at the pod's address unless host is another than 127.0.0.1."),
+    ] = None
+    tcp_socket: Annotated[
+        TCPSocketProbe | None,
+        described(
+            "Opens a TCP connection, to the pod's address unless host is another than 127.0.0.1."
+        ),
+    ] = None
     period_milliseconds: Annotated[
         int, described("From the start of one probe to the next.", _MILLISECONDS)
     ] = 1000

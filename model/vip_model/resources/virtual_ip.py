@@ -137,8 +137,8 @@ class CandidateSummary(Observed, frozen=True, kw_only=True):
     reason: Annotated[str, described("Why it is there or in this state.")] = ""
 
 
-class CandidatesSummary(Observed, frozen=True, kw_only=True):
-    """The candidates in numbers, and the first of them."""
+class CandidatesSummary(Observed, frozen=True, kw_only=True, omit_defaults=False):
+    """The candidates in numbers, and the first of them; a 0 is written as such."""
 
     total: Annotated[int, described("Candidates.")] = 0
     standby: Annotated[int, described("Those that would take over at once.")] = 0
