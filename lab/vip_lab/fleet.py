@@ -1,8 +1,9 @@
-"""The speakers of a LAN, all with the same manifest, and who of them holds what."""
+"""The speakers of a LAN, all with the same manifest or cluster, and who of them holds what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from vip_lab.lan import Lan
 from vip_lab.speaker import JsonObject, Speaker
@@ -17,16 +18,27 @@ class Fleet:
     Args:
         lan: where they are.
         names: the hosts that run a speaker.
-        manifest: text of the vip.yaml that each of them gets.
+        manifest: text of the vip.yaml that each of them gets; None without one.
         options: further words for each command line.
+        kubeconfig: how they reach the cluster that they follow; None: they follow the manifest.
     """
 
     def __init__(
-        self, lan: Lan, names: Sequence[str], manifest: str, options: Sequence[str] = ()
+        self,
+        lan: Lan,
+        names: Sequence[str],
+        manifest: str | None = None,
+        options: Sequence[str] = (),
+        *,
+        kubeconfig: Path | None = None,
     ) -> None:
+        assert (manifest is None) != (kubeconfig is None), "manifest or cluster"
         self.lan = lan
-        self._speakers = {name: Speaker(lan[name], *options) for name in names}
-        self.write(manifest)
+        self._speakers = {
+            name: Speaker(lan[name], *options, kubeconfig=kubeconfig) for name in names
+        }
+        if manifest is not None:
+            self.write(manifest)
 
     def __getitem__(self, name: str) -> Speaker:
         return self._speakers[name]

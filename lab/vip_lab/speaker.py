@@ -33,14 +33,16 @@ class Speaker:
     Args:
         host: where it runs; its name is the node's name.
         options: further words for the command line.
+        kubeconfig: how to reach the cluster that it follows; None: it follows its manifest.
     """
 
-    def __init__(self, host: Host, *options: str) -> None:
+    def __init__(self, host: Host, *options: str, kubeconfig: Path | None = None) -> None:
         self.host = host
         self.manifest = host.directory / "vip.yaml"
         self.state_directory = host.directory / "state"
         self.socket = host.directory / "engine.sock"
         self._options = options
+        self._kubeconfig = kubeconfig
         self._process: Process | None = None
 
     # --- its life --------------------------------------------------------------------------------
@@ -188,10 +190,15 @@ class Speaker:
 
     def _run_command(self) -> list[str]:
         return [
-            *(self.program, "run", "--manifests", str(self.manifest)),
+            *(self.program, "run", *self._what_to_follow()),
             *("--node", self.host.name, "--state-directory", str(self.state_directory)),
             *("--socket", str(self.socket), *self._options),
         ]
+
+    def _what_to_follow(self) -> list[str]:
+        if self._kubeconfig is not None:
+            return ["--cluster", "--kubeconfig", str(self._kubeconfig)]
+        return ["--manifests", str(self.manifest)]
 
     def _running_process(self) -> Process:
         if self._process is None:

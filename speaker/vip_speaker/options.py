@@ -12,8 +12,11 @@ from vip_speaker.settings import (
     DEFAULT_HTTP,
     DEFAULT_STATE_DIRECTORY,
     LOG_LEVELS,
+    NAMESPACE_VARIABLE,
+    NODE_VARIABLE,
     SOCKET_NAME,
     Settings,
+    default_node,
 )
 
 _DEFAULT_SOCKET = f"{DEFAULT_STATE_DIRECTORY}/{SOCKET_NAME}"
@@ -21,7 +24,11 @@ _DEFAULT_SOCKET = f"{DEFAULT_STATE_DIRECTORY}/{SOCKET_NAME}"
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Return the parsed words; `command` names the subcommand. Exits with 2 on wrong usage."""
-    return _parser().parse_args(words)
+    parser = _parser()
+    parsed = parser.parse_args(words)
+    if "cluster" in parsed:
+        _check_source(parser, parsed)
+    return parsed
 
 
 def settings_of(parsed: argparse.Namespace) -> Settings:
@@ -29,17 +36,36 @@ def settings_of(parsed: argparse.Namespace) -> Settings:
     state = parsed.state_directory or DEFAULT_STATE_DIRECTORY
     cache = parsed.cache_directory or parsed.state_directory or DEFAULT_CACHE_DIRECTORY
     socket = parsed.socket or f"{state}/{SOCKET_NAME}"
-    with_files = "manifests" in parsed
+    with_agent = "cluster" in parsed
     return Settings(
         node=parsed.node,
-        manifests=parsed.manifests if with_files else None,
+        manifests=parsed.manifests if with_agent else None,
+        cluster=parsed.cluster if with_agent else False,
+        kubeconfig=parsed.kubeconfig if with_agent else None,
+        namespace=_namespace(parsed) if with_agent else None,
         state_directory=os.path.abspath(state),  # noqa: PTH100  Path costs the roles 5 ms
         cache_directory=os.path.abspath(cache),  # noqa: PTH100
         socket=os.path.abspath(socket),  # noqa: PTH100
-        http=parsed.http if with_files else None,
+        http=parsed.http if with_agent else None,
         log_level=parsed.log_level,
         with_agent=parsed.command == "run",
     )
+
+
+def _namespace(parsed: argparse.Namespace) -> str | None:
+    if not parsed.cluster:
+        return None
+    return parsed.namespace or os.environ.get(NAMESPACE_VARIABLE) or None
+
+
+def _check_source(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> None:
+    """Exit with 2 unless there is exactly one place to take orders from."""
+    if parsed.cluster and parsed.manifests:
+        parser.error("--cluster and --manifests exclude each other: choose one")
+    if not parsed.cluster and not parsed.manifests:
+        parser.error("required: --manifests FILE_OR_DIR, or --cluster")
+    if not parsed.cluster and (parsed.kubeconfig or parsed.namespace):
+        parser.error("--kubeconfig and --namespace are of use only with --cluster")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,14 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"vip-speaker {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = _command(commands, "run", "run a speaker from manifests, without Kubernetes")
+    run = _command(commands, "run", "run a speaker, all of it under one supervisor")
     _add_process_options(run)
     _add_agent_options(run)
     _add_status(commands)
     _add_check(commands)
     _add_process_options(_command(commands, "supervisor", "keep an engine alive, and only that"))
     _add_process_options(_command(commands, "engine", "speak VRRP; started by the supervisor"))
-    agent = _command(commands, "agent", "follow manifests and run the gates beside an engine")
+    agent = _command(
+        commands, "agent", "follow manifests or a cluster, and run the gates beside an engine"
+    )
     _add_process_options(agent)
     _add_agent_options(agent)
     return parser
@@ -99,7 +127,22 @@ def _add_process_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_agent_options(parser: argparse.ArgumentParser) -> None:
-    _add_manifests(parser)
+    _add_manifests(parser, required=False)
+    parser.add_argument(
+        "--cluster", action="store_true", help="follow a Kubernetes cluster instead of manifests"
+    )
+    parser.add_argument(
+        "--kubeconfig",
+        metavar="PATH",
+        type=_absolute,
+        help="how to reach the cluster (default: as a pod, else as kubectl does)",
+    )
+    parser.add_argument(
+        "--namespace",
+        metavar="NAME",
+        type=_not_empty,
+        help=f"the operator's (default: ${NAMESPACE_VARIABLE}, else that of pod or kubeconfig)",
+    )
     parser.add_argument(
         "--http",
         metavar="ADDRESS:PORT",
@@ -124,15 +167,15 @@ def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = _command(commands, "check", "validate manifests and show what this node would run")
-    _add_manifests(check)
+    _add_manifests(check, required=True)
     _add_node(check)
 
 
-def _add_manifests(parser: argparse.ArgumentParser) -> None:
+def _add_manifests(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--manifests",
         metavar="FILE_OR_DIR",
-        required=True,
+        required=required,
         type=_absolute,
         help="a YAML or JSON file, or a directory of *.yaml, *.yml and *.json",
     )
@@ -143,8 +186,9 @@ def _add_node(parser: argparse.ArgumentParser) -> None:
         "--node",
         metavar="NAME",
         type=_not_empty,
-        default=os.uname().nodename,
-        help="this node's name in the manifests (default: the host name, %(default)s)",
+        default=default_node(),
+        help="this node's name in manifests or cluster "
+        f"(default: ${NODE_VARIABLE}, else the host name: %(default)s)",
     )
 
 

@@ -19,6 +19,9 @@ SETTINGS_VARIABLE = "VIP_SPEAKER_SETTINGS"
 # when the supervisor is gone, and the engine's listening socket.
 LIFELINE_VARIABLE = "VIP_SPEAKER_LIFELINE_FD"
 LISTENER_VARIABLE = "VIP_SPEAKER_LISTENER_FD"
+# What the manifest of a pod says of where it runs.
+NODE_VARIABLE = "NODE_NAME"
+NAMESPACE_VARIABLE = "POD_NAMESPACE"
 
 ROLES = ("supervisor", "engine", "agent")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -27,6 +30,9 @@ DEFAULT_STATE_DIRECTORY = "/run/vip-operator"
 DEFAULT_CACHE_DIRECTORY = "/var/lib/vip-operator"
 DEFAULT_HTTP = "127.0.0.1:9112"
 SOCKET_NAME = "engine.sock"
+
+_FLAGS = frozenset({"cluster", "with_agent"})
+_MAY_BE_NONE = frozenset({"manifests", "kubeconfig", "namespace", "http"})
 
 
 class SettingsError(ValueError):
@@ -40,6 +46,9 @@ class Settings:
     Attributes:
         node: name of this node in the plan.
         manifests: file or directory of static mode; None without.
+        cluster: the agent follows a Kubernetes cluster instead.
+        kubeconfig: how to reach it; None: as a pod, else the default kubeconfig.
+        namespace: the operator's; None: that of the pod or the kubeconfig.
         state_directory: what must survive a restart but not a reboot.
         cache_directory: what must survive a reboot.
         socket: path of the engine's unix socket.
@@ -50,6 +59,9 @@ class Settings:
 
     node: str
     manifests: str | None = None
+    cluster: bool = False
+    kubeconfig: str | None = None
+    namespace: str | None = None
     state_directory: str = DEFAULT_STATE_DIRECTORY
     cache_directory: str = DEFAULT_CACHE_DIRECTORY
     socket: str = f"{DEFAULT_STATE_DIRECTORY}/{SOCKET_NAME}"
@@ -72,7 +84,7 @@ class Settings:
         """
         text = environment.get(SETTINGS_VARIABLE)
         if text is None:
-            return cls(node=os.uname().nodename)
+            return cls(node=default_node(environment))
         try:
             found = json.loads(text)
         except ValueError as error:
@@ -88,14 +100,19 @@ class Settings:
             if field.name not in found:
                 continue
             value = found[field.name]
-            wanted = bool if field.name == "with_agent" else str
-            may_be_none = field.name in {"manifests", "http"}
+            wanted = bool if field.name in _FLAGS else str
+            may_be_none = field.name in _MAY_BE_NONE
             if not isinstance(value, wanted) and not (value is None and may_be_none):
                 raise SettingsError(
                     f"{SETTINGS_VARIABLE}: {field.name} is {value!r}, not a {wanted.__name__}"
                 )
             values[field.name] = value
         return cls(**values)
+
+
+def default_node(environment: Mapping[str, str] = os.environ) -> str:
+    """Return this node's name: what a pod's manifest says, else the host name."""
+    return environment.get(NODE_VARIABLE) or os.uname().nodename
 
 
 def role_command(role: str) -> list[str]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from vip_model.resources.gate import Gate
+from vip_speaker.agent.desired import WantedGate
 from vip_speaker.agent.gate_runner import GateRunner
 from vip_speaker.agent.report import GateDetail
 from vip_speaker.gates.verdict import Outcome, Tally
@@ -20,9 +21,9 @@ DATABASE = ("vip.shop.database", "port")
 class ScriptedGate:
     """A gate whose outcomes the test decides."""
 
-    def __init__(self, spec: Gate, on_change: Callable[[], None]) -> None:
-        self.spec = spec
-        self.tally = Tally(spec.success_threshold, spec.failure_threshold)
+    def __init__(self, wanted: WantedGate, on_change: Callable[[], None]) -> None:
+        self.spec = wanted.spec
+        self.tally = Tally(self.spec.success_threshold, self.spec.failure_threshold)
         self.started = 0
         self.stopped = 0
         self._on_change = on_change
@@ -54,8 +55,8 @@ class Scene:
         self.changes = 0
         self.runner = GateRunner(self._create, self._changed)
 
-    def _create(self, spec: Gate, on_change: Callable[[], None]) -> ScriptedGate:
-        self.made.append(ScriptedGate(spec, on_change))
+    def _create(self, wanted: WantedGate, on_change: Callable[[], None]) -> ScriptedGate:
+        self.made.append(ScriptedGate(wanted, on_change))
         return self.made[-1]
 
     def _changed(self) -> None:
@@ -68,9 +69,10 @@ def scene() -> Scene:
     return Scene()
 
 
-def gate(name: str = "nginx", **fields: object) -> Gate:
+def gate(name: str = "nginx", **fields: object) -> WantedGate:
     """Return a gate as the manifest spells it."""
-    return msgspec.convert({"name": name, "httpGet": {"port": 80}, **fields}, Gate)
+    spec = msgspec.convert({"name": name, "httpGet": {"port": 80}, **fields}, Gate)
+    return WantedGate(spec, "httpGet", "shop")
 
 
 async def test_starts_what_is_wanted_and_stops_what_is_not(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from support.fake_engine import FakeEngine, serving, until
 from support.manifests import http_gate, virtual_ip
 from vip_speaker.agent import files
 from vip_speaker.agent import main as main_module
-from vip_speaker.agent.main import Agent
+from vip_speaker.agent.main import Agent, source_of
 from vip_speaker.messages import Desired, DesiredGate, Verdicts, VerdictState
 from vip_speaker.settings import LIFELINE_VARIABLE, Settings
 
@@ -59,7 +59,8 @@ def settings_of(file: Path) -> Settings:
 @asynccontextmanager
 async def running(file: Path) -> AsyncIterator[tuple[Agent, asyncio.Task[None]]]:
     """Run an agent until the block ends."""
-    agent = Agent(settings_of(file), file)
+    settings = settings_of(file)
+    agent = Agent(settings, source_of(settings))
     task = asyncio.create_task(agent.run())
     try:
         yield agent, task

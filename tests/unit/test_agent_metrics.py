@@ -125,3 +125,12 @@ def test_a_full_node_renders_in_time() -> None:
 
     assert len(found) > 255 * 14
     assert time.perf_counter() - started < 5
+
+
+def test_the_api_is_a_metric_only_in_a_cluster() -> None:
+    """1 without trouble, 0 with, and no sample at all where there is no API."""
+    name = ("vip_speaker_api_connected",)
+
+    assert samples(None, trouble=[])[name] == 1
+    assert samples(None, trouble=["connection refused"])[name] == 0
+    assert name not in samples(None)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_speaker.agent.static import desired_router
+from vip_speaker.agent.desired import desired_router
 from vip_speaker.messages import (
     Checksum,
     DesiredGate,

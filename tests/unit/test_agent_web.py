@@ -24,7 +24,12 @@ GATE = GateDetail(
 
 def report(engine: Status | None = None, revision: int = 0, *problems: str) -> Report:
     """Return a report of node n1."""
-    configuration = Configuration(source="vip.yaml", revision=revision, problems=list(problems))
+    configuration = Configuration(
+        source="vip.yaml",
+        revision=revision,
+        loaded="2026-01-01T00:00:00Z" if revision else "",
+        problems=list(problems),
+    )
     return Report(node="n1", engine=engine, configuration=configuration, gates=[GATE])
 
 
@@ -101,6 +106,35 @@ async def test_an_invalid_edit_keeps_it_ready() -> None:
 
     assert found.hindrances() == []
     assert not found.configuration.valid
+
+
+def cluster_report(engine: Status | None, *trouble: str, loaded: str = "") -> Report:
+    """Return a report of a node in an empty cluster."""
+    configuration = Configuration(source="Kubernetes", loaded=loaded, trouble=list(trouble))
+    return Report(node="n1", engine=engine, configuration=configuration, gates=[])
+
+
+def test_an_empty_cluster_is_ready() -> None:
+    """A node without any VirtualRouter is as ready as one with many."""
+    found = cluster_report(status(revision=0), loaded="2026-01-01T00:00:00Z")
+
+    assert found.hindrances() == []
+    assert found.configuration.valid
+
+
+def test_not_ready_before_the_first_list() -> None:
+    """What hinders the first list is among the reasons."""
+    found = cluster_report(status(revision=0), "403 Forbidden")
+
+    assert found.hindrances() == ["No valid configuration was found yet", "403 Forbidden"]
+
+
+def test_an_api_that_goes_away_keeps_it_ready() -> None:
+    """A speaker that once was ready serves without the API server."""
+    loaded = "2026-01-01T00:00:00Z"
+    found = cluster_report(status(revision=0), "connection refused", loaded=loaded)
+
+    assert found.hindrances() == []
 
 
 async def test_status_is_the_document_of_the_command_and_more() -> None:

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from vip_model.resources.gate import CLUSTER_GATE_KINDS, GATE_KINDS, Gate
+from vip_model.support import BUILT_GATE_KINDS
 from vip_speaker import gates
-from vip_speaker.agent.static import ENGINE_GATE_KINDS, create_gate
+from vip_speaker.agent.desired import ENGINE_GATE_KINDS
 from vip_speaker.gates import registry
 from vip_speaker.gates.periodic import Schedule, schedule_of
 from vip_speaker.messages import Verdict, VerdictState
@@ -24,7 +25,7 @@ def gate(**fields: object) -> Gate:
 
 def test_kinds() -> None:
     """The kinds that are built are found without a list of them."""
-    assert registry.kinds() == {"httpGet", "tcpSocket"}
+    assert registry.kinds() == {"httpGet", "tcpSocket", "pods", "endpoints"}
 
 
 def test_a_new_kind_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +43,9 @@ def test_a_new_kind_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_kinds_are_those_of_the_model() -> None:
     """Each kind is one that a manifest can ask for, and nobody else judges it."""
     assert registry.kinds() < set(GATE_KINDS)
-    assert registry.kinds().isdisjoint(ENGINE_GATE_KINDS | CLUSTER_GATE_KINDS)
+    assert registry.kinds().isdisjoint(ENGINE_GATE_KINDS)
+    assert registry.kinds() >= CLUSTER_GATE_KINDS
+    assert registry.kinds() | ENGINE_GATE_KINDS == BUILT_GATE_KINDS
 
 
 def test_schedule_is_taken_from_the_gate() -> None:
@@ -88,11 +91,17 @@ async def test_each_kind_runs(kind: str, reason: str) -> None:
     assert running.verdict == expected
 
 
-async def test_a_gate_that_needs_a_cluster_does_not_count() -> None:
-    """Without Kubernetes `pods` is NotApplicable, and says so."""
-    running = create_gate(gate(pods={"selector": {"matchLabels": {"app": "web"}}}), lambda: None)
+@pytest.mark.parametrize(
+    "condition", [{"pods": {"selector": {}}}, {"endpoints": {"serviceRef": {"name": "web"}}}]
+)
+async def test_a_gate_that_needs_a_cluster_does_not_count(condition: dict[str, object]) -> None:
+    """Without Kubernetes `pods` and `endpoints` are NotApplicable, and say so."""
+    running = registry.create(gate(**condition), lambda: None)
     running.start()
     await running.stop()
 
-    assert running.verdict.state is VerdictState.NOT_APPLICABLE
-    assert "needs Kubernetes" in running.verdict.reason
+    (kind,) = condition
+    assert running.verdict == Verdict(
+        state=VerdictState.NOT_APPLICABLE,
+        reason=f"{kind} needs Kubernetes and does not count without",
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -185,6 +186,8 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         connecting = self._place.open_socket()
         try:
+            # Without it the answer to each request waits for a delayed acknowledgement.
+            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connecting.settimeout(self.timeout)
             connecting.connect((self.host, self.port))
             self.sock = self._context.wrap_socket(connecting, server_hostname=self.host)

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from vip_model.resources.gate import Gate
+from vip_speaker.agent.desired import GateKey, WantedGate
 from vip_speaker.agent.report import GateDetail
-from vip_speaker.agent.static import GateKey
 from vip_speaker.gates.registry import RunningGate
 from vip_speaker.messages import Verdict, Verdicts, VerdictState
 
-Create = Callable[[Gate, Callable[[], None]], RunningGate]
+Create = Callable[[WantedGate, Callable[[], None]], RunningGate]
 
 _log = logging.getLogger("agent")
 
@@ -24,7 +23,7 @@ _SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    spec: Gate
+    wanted: WantedGate
     gate: RunningGate
 
 
@@ -39,14 +38,16 @@ class GateRunner:
         self._on_change = on_change
         self._running: dict[GateKey, _Running] = {}
 
-    async def apply(self, wanted: Mapping[GateKey, Gate]) -> None:
+    async def apply(self, wanted: Mapping[GateKey, WantedGate]) -> None:
         """Start, keep and stop gates so that exactly the wanted ones run."""
         before = self._running
-        kept = {key: running for key, running in before.items() if wanted.get(key) == running.spec}
+        kept = {
+            key: running for key, running in before.items() if wanted.get(key) == running.wanted
+        }
         gone = [running.gate for key, running in before.items() if key not in kept]
-        for key, spec in wanted.items():
+        for key, one in wanted.items():
             if key not in kept:
-                kept[key] = _Running(spec, self._start(key, spec))
+                kept[key] = _Running(one, self._start(key, one))
         self._running = {key: kept[key] for key in wanted}
         await asyncio.gather(*(gate.stop() for gate in gone))
 
@@ -66,7 +67,7 @@ class GateRunner:
             for (router, name), running in self._running.items()
         ]
 
-    def _start(self, key: GateKey, spec: Gate) -> RunningGate:
+    def _start(self, key: GateKey, wanted: WantedGate) -> RunningGate:
         router, name = key
         logged = VerdictState.UNKNOWN
 
@@ -80,7 +81,7 @@ class GateRunner:
                 logged = verdict.state
             self._on_change()
 
-        gate = self._create(spec, changed)
+        gate = self._create(wanted, changed)
         gate.start()
         return gate
 
@@ -91,7 +92,7 @@ def _detail(router: str, name: str, running: _Running) -> GateDetail:
     return GateDetail(
         router=router,
         name=name,
-        kind=running.spec.kind or "",
+        kind=running.wanted.kind,
         state=verdict.state,
         reason=verdict.reason,
         since=_rfc3339(tally.since_ns) if tally and tally.since_ns is not None else "",

@@ -1,4 +1,7 @@
-"""The agent process: follows the manifests, runs the gates, tells the engine, serves HTTP."""
+"""The agent process: runs the gates, tells the engine what to do, serves HTTP.
+
+Where its orders come from, manifests or a cluster, is the source's business.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +9,80 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+from vip_kube import access as kube_access
+from vip_kube.errors import AccessError
 from vip_speaker import log
 from vip_speaker.agent import web
 from vip_speaker.agent.client import EngineClient
-from vip_speaker.agent.follower import Follower
 from vip_speaker.agent.gate_runner import GateRunner
+from vip_speaker.agent.kubernetes import KubernetesSource
+from vip_speaker.agent.manifests import ManifestSource
 from vip_speaker.agent.report import GateDetail, Report
-from vip_speaker.agent.static import NodePlan, create_gate
-from vip_speaker.messages import Desired, FromEngine, Hello
+from vip_speaker.agent.source import Apply, AskEngine, Orders, Source
+from vip_speaker.messages import FromEngine
 from vip_speaker.settings import LIFELINE_VARIABLE, Settings
 
 _STOP_SECONDS = 9.0  # the engine leaves within 8 s
 
 _log = logging.getLogger("agent")
 
+CreateSource = Callable[[Apply, AskEngine], Source]
+
+
+class NoSourceError(Exception):
+    """The settings name nowhere to take orders from; the text says what to do."""
+
 
 def main(settings: Settings) -> int:
     """Run the agent until it is told to end; return its exit status."""
     log.configure(settings.log_level, "agent")
-    if settings.manifests is None:
-        _log.error("The agent has no manifests to follow: give it --manifests FILE_OR_DIR")
+    try:
+        create_source = source_of(settings)
+    except (AccessError, NoSourceError) as error:
+        _log.error("The agent cannot run: %s", error)
         return 2
-    asyncio.run(Agent(settings, Path(settings.manifests)).run())
+    asyncio.run(Agent(settings, create_source).run())
     return 0
 
 
-class Agent:
-    """Joins the parts: manifests to engine and gates, verdicts to engine, everything to HTTP."""
+def source_of(settings: Settings) -> CreateSource:
+    """Return what creates the source that the settings ask for.
 
-    def __init__(self, settings: Settings, manifests: Path) -> None:
+    Raises:
+        AccessError: there is no usable way to an API server.
+        NoSourceError: the settings name neither manifests nor a cluster.
+    """
+    if settings.cluster:
+        return _cluster_source(settings)
+    if settings.manifests is None:
+        raise NoSourceError(
+            "it has nothing to follow: give it --manifests FILE_OR_DIR or --cluster"
+        )
+    manifests = Path(settings.manifests)
+    return lambda apply, _ask: ManifestSource(manifests, settings.node, apply)
+
+
+def _cluster_source(settings: Settings) -> CreateSource:
+    access = kube_access.find(settings.kubeconfig)
+    access.ssl_context()  # files that cannot be used are said now, in one sentence
+    namespace = settings.namespace or access.namespace
+    return lambda apply, ask: KubernetesSource(access, namespace, settings.node, apply, ask)
+
+
+class Agent:
+    """Joins the parts: orders to engine and gates, verdicts to engine, everything to HTTP."""
+
+    def __init__(self, settings: Settings, create_source: CreateSource) -> None:
         self._settings = settings
         self._client = EngineClient(settings.socket, self._hear)
-        self._gates = GateRunner(create_gate, self._say_verdicts)
-        self._follower = Follower(manifests, settings.node, self._apply, self._routers_of_engine)
+        self._source = create_source(self._apply, self._client.status)
+        self._gates = GateRunner(self._source.create_gate, self._say_verdicts)
         self._has_judged = False
-        self._display_names: dict[str, str] = {}
-        self._hello: Hello | None = None
-        self._greeted = asyncio.Event()
+        self._display_names: Mapping[str, str] = {}
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -58,7 +94,7 @@ class Agent:
         return Report(
             node=self._settings.node,
             engine=await self._client.status(),
-            configuration=self._follower.configuration,
+            configuration=self._source.configuration,
             gates=self.gate_details(),
         )
 
@@ -70,7 +106,7 @@ class Agent:
         """Run until stopped; an error in any part ends the process, which is then restarted."""
         self._stop_on_signals()
         self._stop_without_supervisor()
-        parts: list[Coroutine[Any, Any, None]] = [self._client.run(), self._follower.run()]
+        parts: list[Coroutine[Any, Any, None]] = [self._client.run(), self._source.run()]
         if self._settings.http is not None:
             parts.append(web.serve(self._settings.http, self.report))
         _log.info("Started for node %s", self._settings.node)
@@ -93,20 +129,14 @@ class Agent:
                 await self._client.gone()
         except TimeoutError:
             _log.warning("The engine did not leave within %.0f s", _STOP_SECONDS)
+        else:
+            await self._source.farewell()
 
-    async def _apply(self, plan: NodePlan, revision: int) -> None:
-        """Bring engine and gates to a valid set of manifests."""
-        assert plan.routers is not None
-        self._display_names = {router.name: router.display_name for router in plan.routers}
-        self._client.say(
-            Desired(
-                node=self._settings.node,
-                revision=revision,
-                routers=list(plan.routers),
-                complete=True,
-            )
-        )
-        await self._gates.apply(plan.gates)
+    async def _apply(self, orders: Orders) -> None:
+        """Bring engine and gates to new orders."""
+        self._display_names = orders.display_names
+        self._client.say(orders.desired)
+        await self._gates.apply(orders.gates)
         self._say_verdicts()
 
     def _say_verdicts(self) -> None:
@@ -115,16 +145,10 @@ class Agent:
         if verdicts.routers or self._has_judged:
             self._has_judged = True
             self._client.say(verdicts)
+            self._source.told_verdicts()
 
     def _hear(self, message: FromEngine) -> None:
-        if isinstance(message, Hello):
-            self._hello = message
-            self._greeted.set()
-
-    async def _routers_of_engine(self) -> frozenset[str]:
-        await self._greeted.wait()
-        assert self._hello is not None
-        return frozenset(self._hello.routers)
+        self._source.hear(message)
 
     def _stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -68,14 +68,22 @@ def _configuration(report: Report) -> Iterator[Metric]:
     configuration = report.configuration
     yield _flag(
         "vip_speaker_config_valid",
-        "The newest version of the manifests is in force as a whole",
+        "The newest version of the configuration is in force as a whole",
         configuration.valid,
     )
     loaded = GaugeMetricFamily(
-        "vip_speaker_config_loaded_timestamp_seconds", "When the manifests in force were read"
+        "vip_speaker_config_loaded_timestamp_seconds", "When the configuration in force was read"
     )
     _add_time(loaded, (), configuration.loaded)
     yield loaded
+    connected = GaugeMetricFamily(
+        "vip_speaker_api_connected",
+        "Agent and API server have no trouble with each other",
+        labels=(),
+    )
+    if configuration.trouble is not None:
+        connected.add_metric((), float(not configuration.trouble))
+    yield connected
 
 
 def _gates(report: Report) -> Iterator[Metric]:

@@ -11,14 +11,16 @@ from vip_speaker.messages import Status, VerdictState
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The manifests: what is in force, and what is wrong with their newest version.
+    """The manifests or VirtualRouters in force, and what is wrong with their newest version.
 
     Attributes:
-        source: file or directory.
-        revision: of the set that is in force; 0 while there is none.
+        source: file or directory, or the API server.
+        revision: of the set that is in force; 0 while there is none, and in an empty cluster.
         loaded: when that set was read (RFC 3339), empty while there is none.
         problems: why the newest version is not in force, or not wholly; one sentence each.
         warnings: what does not hinder but should be known.
+        trouble: what does not work between agent and API server now, one sentence each; None
+            in static mode.
     """
 
     source: str
@@ -26,11 +28,17 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     loaded: str = ""
     problems: list[str] = []
     warnings: list[str] = []
+    trouble: list[str] | None = None
+
+    @property
+    def in_force(self) -> bool:
+        """There is a set that is in force."""
+        return bool(self.loaded)
 
     @property
     def valid(self) -> bool:
         """The newest version is in force as a whole."""
-        return self.revision > 0 and not self.problems
+        return self.in_force and not self.problems
 
 
 class GateDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,11 +75,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def hindrances(self) -> list[str]:
         """Return why this speaker is not ready; nothing if it is."""
-        if self.configuration.revision == 0:
-            return ["No valid configuration was found yet", *self.configuration.problems]
+        configuration = self.configuration
+        if not configuration.in_force:
+            why = [*configuration.problems, *(configuration.trouble or ())]
+            return ["No valid configuration was found yet", *why]
         if self.engine is None:
             return ["The engine does not answer"]
-        if self.engine.revision != self.configuration.revision:
+        if self.engine.revision != configuration.revision:
             return ["The engine has not applied the configuration yet"]
         return []
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 import aiohttp
 import yarl
 
-from vip_model.resources.gate import Gate
+from vip_model.resources.gate import Gate, HTTPGetProbe
 from vip_speaker.gates import reasons
 from vip_speaker.gates.periodic import PeriodicGate, schedule_of
+from vip_speaker.gates.surroundings import Site
 from vip_speaker.gates.verdict import Outcome
 
 KIND = "httpGet"
@@ -23,12 +24,16 @@ KIND = "httpGet"
 _BODY_LIMIT_BYTES = 64 * 1024
 
 
-def create(gate: Gate, on_change: Callable[[], None]) -> PeriodicGate:
+def create(gate: Gate, on_change: Callable[[], None], _site: Site) -> PeriodicGate:
     """Return a gate of this kind."""
     wanted = gate.http_get
     assert wanted is not None
-    probe = HTTPProbe(wanted.scheme.lower(), wanted.host, wanted.port, wanted.path)
-    return PeriodicGate(schedule_of(gate), probe, on_change)
+    return PeriodicGate(schedule_of(gate), probe_of(wanted, wanted.host), on_change)
+
+
+def probe_of(wanted: HTTPGetProbe, host: str) -> HTTPProbe:
+    """Return the probe that is wanted, of a host that need not be the one written there."""
+    return HTTPProbe(wanted.scheme.lower(), host, wanted.port, wanted.path)
 
 
 class HTTPProbe:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from vip_model.resources.gate import Gate
+from vip_model.resources.gate import Gate, PodProbe
 from vip_speaker.gates.verdict import Outcome, Tally
 from vip_speaker.messages import Verdict
 
@@ -48,13 +48,13 @@ class Schedule:
     failure_threshold: int
 
 
-def schedule_of(gate: Gate) -> Schedule:
-    """Return the schedule that a gate's fields ask for."""
+def schedule_of(wanted: Gate | PodProbe) -> Schedule:
+    """Return the schedule that the fields of a gate, or of its probe of pods, ask for."""
     return Schedule(
-        period_seconds=gate.period_milliseconds / 1000,
-        timeout_seconds=gate.timeout_milliseconds / 1000,
-        success_threshold=gate.success_threshold,
-        failure_threshold=gate.failure_threshold,
+        period_seconds=wanted.period_milliseconds / 1000,
+        timeout_seconds=wanted.timeout_milliseconds / 1000,
+        success_threshold=wanted.success_threshold,
+        failure_threshold=wanted.failure_threshold,
     )
 
 

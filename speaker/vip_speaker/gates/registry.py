@@ -3,8 +3,9 @@
 A new kind is one file here and one test file. The module gives:
 
 - `KIND`: the kind in the spelling of the manifest, such as `httpGet`;
-- `create(gate, on_change)`: a `RunningGate` for a gate of that kind, not started yet, that calls
-  `on_change` whenever its verdict is another.
+- `create(gate, on_change, site)`: a `RunningGate` for a gate of that kind, not started yet, that
+  calls `on_change` whenever its verdict is another. The site says where the gate stands; kinds that
+  the model lists in CLUSTER_GATE_KINDS are only created where it has surroundings.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
-from vip_model.resources.gate import Gate
+from vip_model.resources.gate import CLUSTER_GATE_KINDS, Gate
 from vip_speaker import gates
+from vip_speaker.gates.constant import ConstantGate
+from vip_speaker.gates.surroundings import NOWHERE, Site
 from vip_speaker.gates.verdict import Tally
-from vip_speaker.messages import Verdict
+from vip_speaker.messages import Verdict, VerdictState
 
 
 class RunningGate(Protocol):
@@ -44,7 +47,7 @@ class GateModule(Protocol):
 
     KIND: str
 
-    def create(self, gate: Gate, on_change: Callable[[], None]) -> RunningGate:
+    def create(self, gate: Gate, on_change: Callable[[], None], site: Site, /) -> RunningGate:
         """Return a gate that has not been started."""
 
 
@@ -53,14 +56,17 @@ def kinds() -> frozenset[str]:
     return frozenset(modules())
 
 
-def create(gate: Gate, on_change: Callable[[], None]) -> RunningGate:
-    """Return a gate that has not been started.
+def create(gate: Gate, on_change: Callable[[], None], site: Site = NOWHERE) -> RunningGate:
+    """Return a gate that has not been started; without a cluster, one that needs it is constant.
 
     Raises:
         KeyError: there is no such kind; the plan refuses those.
     """
     assert gate.kind is not None
-    return modules()[gate.kind].create(gate, on_change)
+    if gate.kind in CLUSTER_GATE_KINDS and site.surroundings is None:
+        reason = f"{gate.kind} needs Kubernetes and does not count without"
+        return ConstantGate(Verdict(state=VerdictState.NOT_APPLICABLE, reason=reason))
+    return modules()[gate.kind].create(gate, on_change, site)
 
 
 @functools.cache

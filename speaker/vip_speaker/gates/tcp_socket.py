@@ -8,12 +8,13 @@ from collections.abc import Callable
 from vip_model.resources.gate import Gate
 from vip_speaker.gates import reasons
 from vip_speaker.gates.periodic import PeriodicGate, schedule_of
+from vip_speaker.gates.surroundings import Site
 from vip_speaker.gates.verdict import Outcome
 
 KIND = "tcpSocket"
 
 
-def create(gate: Gate, on_change: Callable[[], None]) -> PeriodicGate:
+def create(gate: Gate, on_change: Callable[[], None], _site: Site) -> PeriodicGate:
     """Return a gate of this kind."""
     wanted = gate.tcp_socket
     assert wanted is not None

@@ -1,0 +1,93 @@
+"""From VirtualRouters to what the engine is told and which gates run; for both modes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vip_model.rank import place_of, sources_of
+from vip_model.resources.gate import Gate
+from vip_model.resources.virtual_router import RouterInstance, VirtualRouter
+from vip_speaker.messages import (
+    Checksum,
+    DesiredGate,
+    DesiredInstance,
+    DesiredRouter,
+    FailureAction,
+    Family,
+    PreemptionMode,
+)
+
+# The engine judges it by itself.
+ENGINE_GATE_KINDS = frozenset({"interface"})
+
+GateKey = tuple[str, str]  # router name, gate name
+
+
+@dataclass(frozen=True, slots=True)
+class WantedGate:
+    """A gate that the agent is to run.
+
+    Attributes:
+        spec: what the manifest or the VirtualRouter says.
+        kind: httpGet, pods, …, or a kind of the agent's own; empty for one that is not known here.
+        namespace: of the VirtualIPs that it belongs to.
+    """
+
+    spec: Gate
+    kind: str
+    namespace: str = ""
+
+
+def wanted_gates(router: VirtualRouter) -> Iterator[tuple[GateKey, WantedGate]]:
+    """Yield every gate of an election that the engine does not judge by itself."""
+    namespace = router.spec.owners[0].namespace if router.spec.owners else ""
+    for gate in router.spec.gates:
+        if gate.kind not in ENGINE_GATE_KINDS:
+            yield (router.name, gate.name), WantedGate(gate, gate.kind or "", namespace)
+
+
+def desired_router(router: VirtualRouter, node: str) -> DesiredRouter | None:
+    """Return the election as this node takes part in it, or None if it takes no part."""
+    place = place_of(router, node)
+    if place is None:
+        return None
+    spec = router.spec
+    return DesiredRouter(
+        name=router.name,
+        display_name=router.display_name,
+        revision=spec.revision,
+        priority=place.priority,
+        slot=place.slot,
+        slot_is_hashed=place.hashed,
+        step=spec.timing.step,
+        advertisement_interval_milliseconds=spec.timing.advertisement_interval_milliseconds,
+        preemption=PreemptionMode(spec.preemption.mode.value),
+        preemption_delay_seconds=spec.preemption.delay_seconds,
+        health_bands=spec.health_bands,
+        checksum=Checksum(spec.checksum.value),
+        generate_link_local=spec.generate_link_local,
+        bootstrap=spec.bootstrap,
+        instances=[_instance(router, instance) for instance in spec.instances],
+        gates=[_gate(gate) for gate in spec.gates],
+    )
+
+
+def _instance(router: VirtualRouter, instance: RouterInstance) -> DesiredInstance:
+    sources = sources_of(router, instance)
+    return DesiredInstance(
+        family=Family(instance.family.value),
+        virtual_router_id=instance.virtual_router_id,
+        interfaces=list(instance.interfaces),
+        addresses=list(instance.addresses),
+        sources=None if sources is None else list(sources),
+    )
+
+
+def _gate(gate: Gate) -> DesiredGate:
+    return DesiredGate(
+        name=gate.name,
+        action=FailureAction(gate.failure_policy.action.value),
+        by=gate.failure_policy.by,
+        interface=gate.interface.name if gate.interface else None,
+    )

@@ -1,0 +1,62 @@
+"""The gate `endpoints`: passes if traffic that arrives at this node reaches a ready endpoint.
+
+With externalTrafficPolicy Local these are the ready endpoints on this node, with Cluster those on
+any node. Endpoints that are terminating do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vip_model.resources.gate import Gate
+from vip_speaker.gates.surroundings import ServiceView, Site, Subscription, Surroundings
+from vip_speaker.gates.watched import WatchedGate
+from vip_speaker.messages import Verdict, VerdictState
+
+KIND = "endpoints"
+
+
+def create(gate: Gate, on_change: Callable[[], None], site: Site) -> EndpointsGate:
+    """Return a gate of this kind."""
+    assert gate.endpoints is not None
+    assert site.surroundings is not None
+    service = gate.endpoints.service_ref.name
+    return EndpointsGate(site.surroundings, site.namespace, service, on_change)
+
+
+class EndpointsGate(WatchedGate):
+    """Follows one Service."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        namespace: str,
+        service: str,
+        on_change: Callable[[], None],
+    ) -> None:
+        super().__init__(on_change)
+        self._surroundings = surroundings
+        self._namespace = namespace
+        self._service = service
+
+    def _watch(self) -> Subscription:
+        return self._surroundings.watch_service(self._namespace, self._service, self._look)
+
+    def _judge(self) -> Verdict | None:
+        view = self._surroundings.service(self._namespace, self._service)
+        return None if view is None else judge(self._service, view)
+
+
+def judge(service: str, view: ServiceView) -> Verdict:
+    """Return the verdict on a Service of that name."""
+    if not view.exists:
+        return Verdict(state=VerdictState.FAILING, reason=f"Service {service} does not exist")
+    where = " on this node" if view.local else ""
+    ready = view.ready_here if view.local else view.ready_anywhere
+    if ready:
+        noun = "endpoint" if ready == 1 else "endpoints"
+        reason = f"{ready} ready {noun} of Service {service}{where}"
+        return Verdict(state=VerdictState.PASSING, reason=reason)
+    why = " (externalTrafficPolicy Local)" if view.local else ""
+    reason = f"no ready endpoint of Service {service}{where}{why}"
+    return Verdict(state=VerdictState.FAILING, reason=reason)

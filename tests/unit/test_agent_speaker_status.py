@@ -1,0 +1,164 @@
+"""What a node reports of its engine to the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.statuses import router_status, status
+from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, ReportedInterface
+from vip_speaker.agent.speaker_status import to_document, with_engine, without_engine
+from vip_speaker.messages import Family, GateStatus, InterfaceReport, VerdictState
+
+FEATURES = ("gate/pods",)
+ETH0 = InterfaceReport(
+    name="eth0", mac="02:00:00:00:00:01", subnets=["192.0.2.1/24", "fe80::1/64"], carrier=True
+)
+
+
+def gate(state: VerdictState, reason: str = "HTTP 503", *, stale: bool = False) -> GateStatus:
+    """Return a gate nginx."""
+    return GateStatus(name="nginx", state=state, reason=reason, stale=stale)
+
+
+def abnormal(**changes: Any) -> tuple[AbnormalRouter, ...]:
+    """Return what is reported as abnormal of one router."""
+    return with_engine(status(router_status(**changes)), FEATURES, {}).abnormal
+
+
+def test_interfaces_and_features() -> None:
+    """Interfaces with their hardware addresses and subnets, and what the speaker can do."""
+    found = with_engine(status(interfaces=[ETH0]), FEATURES, {})
+
+    assert found.interfaces == (
+        ReportedInterface(
+            name="eth0", mac="02:00:00:00:00:01", subnets=("192.0.2.1/24", "fe80::1/64")
+        ),
+    )
+    assert found.features == FEATURES
+    assert (found.active, found.abnormal, found.foreign) == ((), (), ())
+
+
+def test_an_active_router() -> None:
+    """It is claimed with the time and the reason, and is not abnormal."""
+    found = with_engine(status(router_status(reason="ActiveDown")), FEATURES, {})
+
+    assert found.active == (
+        ActiveRouter(router="vip.shop.web", since="2026-01-01T00:00:00.500Z", reason="ActiveDown"),
+    )
+    assert found.abnormal == ()
+
+
+def test_the_instances_of_a_router_are_one_claim() -> None:
+    """A dual-stack router is reported once."""
+    both = (router_status(), router_status(family=Family.IPV6))
+
+    assert len(with_engine(status(*both), FEATURES, {}).active) == 1
+
+
+def test_an_active_router_with_a_failing_gate() -> None:
+    """The claim names the gate; that is no trouble besides."""
+    found = with_engine(status(router_status(gates=[gate(VerdictState.FAILING)])), FEATURES, {})
+
+    assert found.active[0].failing_gates == ("nginx",)
+    assert found.abnormal == ()
+
+
+def test_a_healthy_backup_is_not_listed() -> None:
+    """A cluster at rest writes nothing about those who stand by."""
+    found = with_engine(status(router_status(state="Backup")), FEATURES, {})
+
+    assert (found.active, found.abnormal) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "reason"),
+    [
+        (
+            {"state": "Initialize", "gates": [], "reason": "Interface eth0 has no carrier"},
+            "Initialize",
+            "Interface eth0 has no carrier",
+        ),
+        ({"state": "Initialize", "gates": []}, "Initialize", "NotStarted"),
+        (
+            {"state": "Initialize", "reason": "Withdrawn", "gates": [gate(VerdictState.FAILING)]},
+            "Initialize",
+            "Withdrawn; Gate nginx fails: HTTP 503",
+        ),
+        (
+            {"state": "Backup", "yielding": True, "reason": "GateFailed", "gates": []},
+            "Backup",
+            "Yielding: GateFailed",
+        ),
+        (
+            {"state": "Backup", "gates": [gate(VerdictState.FAILING)]},
+            "Backup",
+            "Gate nginx fails: HTTP 503",
+        ),
+        (
+            {"state": "Backup", "gates": [gate(VerdictState.UNKNOWN, "No verdict yet")]},
+            "Backup",
+            "Gate nginx is unknown: No verdict yet",
+        ),
+        (
+            {"state": "Backup", "gates": [gate(VerdictState.PASSING, "HTTP 200", stale=True)]},
+            "Backup",
+            "Gate nginx is stale, it was Passing: HTTP 200",
+        ),
+        (
+            {"state": "Active", "gates": [gate(VerdictState.PASSING, "HTTP 200", stale=True)]},
+            "Active",
+            "Gate nginx is stale, it was Passing: HTTP 200",
+        ),
+    ],
+)
+def test_what_is_abnormal(changes: dict[str, Any], state: str, reason: str) -> None:
+    """Each trouble is reported with its state and the reason in words."""
+    assert abnormal(**changes) == (
+        AbnormalRouter(router="vip.shop.web", state=state, reason=reason),
+    )
+
+
+def test_gates_that_do_not_count_are_no_trouble() -> None:
+    """NotApplicable is as good as Passing."""
+    assert abnormal(state="Backup", gates=[gate(VerdictState.NOT_APPLICABLE)]) == ()
+
+
+def test_an_unreadable_version_is_trouble() -> None:
+    """A node that runs an old version of a router is not one that would serve the new one."""
+    backup = status(router_status(state="Backup"))
+    found = with_engine(backup, FEATURES, {"vip.shop.web": "spec.x: wrong"})
+
+    assert found.abnormal[0].reason == "Its newest version cannot be read: spec.x: wrong"
+
+
+def test_without_an_engine_nothing_is_claimed() -> None:
+    """Interfaces stay, claims end, and every router says why."""
+    last = status(router_status(), interfaces=[ETH0])
+    found = without_engine(last, ["vip.shop.web", "vip.shop.api"], FEATURES, "Stopped")
+
+    assert [each.name for each in found.interfaces] == ["eth0"]
+    assert found.active == ()
+    assert [(each.router, each.state, each.reason) for each in found.abnormal] == [
+        ("vip.shop.api", "Initialize", "Stopped"),
+        ("vip.shop.web", "Initialize", "Stopped"),
+    ]
+
+
+def test_an_engine_that_never_answered() -> None:
+    """There is nothing to report but that."""
+    assert without_engine(None, [], FEATURES, "Stopped").interfaces == ()
+
+
+def test_the_document_is_whole() -> None:
+    """Empty lists are written too: a merge must leave nothing of the report before."""
+    document = to_document(without_engine(None, [], (), "Stopped"))
+
+    assert document == {
+        "interfaces": [],
+        "features": [],
+        "foreign": [],
+        "active": [],
+        "abnormal": [],
+    }
