@@ -6,24 +6,24 @@ import argparse
 import os
 import sys
 
-import msgspec
-
 from vip_model.__about__ import __version__
-from vip_operator import manifests
-from vip_operator.dry_run import document, dry_run, text
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
+
+_DEFAULT_HTTP = ":8080"
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command.
 
-    Returns 0 if everything is accepted, 1 if something is refused, 2 if something cannot be read
-    or the usage is wrong.
+    `plan` returns 0 if everything is accepted, 1 if something is refused, 2 if something cannot
+    be read; `run` what `vip_operator.run.main` says. Wrong usage is 2.
     """
     try:
-        status = _run(_parser().parse_args(arguments))
+        parsed = _parser().parse_args(arguments)
+        status = _run(parsed) if parsed.command == "run" else _plan(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough. Python would complain again when it closes the pipe.
@@ -32,7 +32,37 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
+# Each command imports its own: `plan` must be quick, and works where kopf is not installed.
 def _run(parsed: argparse.Namespace) -> int:
+    try:
+        from vip_model.inputs import AddressPolicy  # noqa: PLC0415
+        from vip_operator import run  # noqa: PLC0415
+        from vip_operator.core import settings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        print(f"{error}: install vip-operator[operator]", file=sys.stderr)
+        return EXIT_USAGE
+    return run.main(
+        run.Options(
+            identity=parsed.identity or f"{os.uname().nodename}_{os.getpid()}",
+            settings=settings.OperatorSettings(
+                address_policy=AddressPolicy(parsed.address_policy),
+                reserved_virtual_router_ids=parsed.reserved_virtual_router_ids,
+                load_balancer_class=parsed.load_balancer_class or settings.LOAD_BALANCER_CLASS,
+            ),
+            kubeconfig=parsed.kubeconfig,
+            namespace=parsed.namespace,
+            http=parsed.http,
+            log_level=parsed.log_level,
+        )
+    )
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    import msgspec  # noqa: PLC0415
+
+    from vip_operator import manifests  # noqa: PLC0415
+    from vip_operator.dry_run import document, dry_run, text  # noqa: PLC0415
+
     try:
         documents = manifests.read(parsed.filename)
     except manifests.ManifestError as error:
@@ -55,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"vip-operator {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_plan(commands)
+    _add_run(commands)
+    return parser
+
+
+def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     plan = commands.add_parser(
         "plan",
         help="show who would get what and why, without doing any of it",
@@ -72,4 +108,101 @@ def _parser() -> argparse.ArgumentParser:
     )
     plan.add_argument("--json", action="store_true", help="print JSON")
     plan.add_argument("--node", metavar="NAME", help="add what this node would be")
-    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run",
+        help="plan for a Kubernetes cluster, and write the plan to its API",
+        description="Run the operator. Several may run: one writes, the others stand by.",
+        epilog="Exit status: 0 ended by SIGTERM or SIGINT, 1 no way to an API server or an error,"
+        " 3 another operator took over.",
+        allow_abbrev=False,
+    )
+    run.add_argument(
+        "--kubeconfig",
+        metavar="PATH",
+        type=_not_empty,
+        help="how to reach the API server (default: as the pod this runs in, else kubectl's)",
+    )
+    run.add_argument(
+        "--namespace",
+        metavar="NAMESPACE",
+        type=_not_empty,
+        default=os.environ.get("POD_NAMESPACE") or None,
+        help="where the Leases of operators and speakers are "
+        "(default: POD_NAMESPACE, else that of the pod or kubeconfig)",
+    )
+    run.add_argument(
+        "--identity",
+        metavar="NAME",
+        type=_not_empty,
+        default=os.environ.get("POD_NAME") or None,
+        help="name among the operators; a random part is added "
+        "(default: POD_NAME, else host name and process id)",
+    )
+    run.add_argument(
+        "--http",
+        metavar="[ADDRESS]:PORT",
+        type=_http_address,
+        default=_DEFAULT_HTTP,
+        help="where to serve /healthz, /readyz and /metrics, or none (default %(default)s)",
+    )
+    run.add_argument(
+        "--address-policy",
+        choices=("Any", "PoolsOnly"),
+        default="Any",
+        help="which addresses VirtualIPs may claim (default %(default)s)",
+    )
+    run.add_argument(
+        "--reserved-virtual-router-ids",
+        metavar="LIST",
+        type=_virtual_router_ids,
+        default=frozenset(),
+        help="VRIDs that are never allocated, such as 1,51-60",
+    )
+    run.add_argument(
+        "--load-balancer-class",
+        metavar="CLASS",
+        help="class of the Services whose status gets the addresses of their VirtualIPs",
+    )
+    run.add_argument(
+        "--log-level",
+        choices=_LOG_LEVELS,
+        default="info",
+        help="least level logged (default %(default)s)",
+    )
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _http_address(text: str) -> str | None:
+    """Return [ADDRESS]:PORT as given, or None for `none`."""
+    if text == "none":
+        return None
+    _host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not ADDRESS:PORT, such as {_DEFAULT_HTTP} or 127.0.0.1:8080, nor none"
+        )
+    return text
+
+
+def _virtual_router_ids(text: str) -> frozenset[int]:
+    """Return the numbers of a list such as 1,51-60."""
+    found: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.strip().partition("-")
+        ends = (first, last if dash else first)
+        if not all(each.isascii() and each.isdigit() and 1 <= int(each) <= 255 for each in ends):
+            raise argparse.ArgumentTypeError(
+                f"{part.strip()!r} is neither a VRID of 1-255 nor a range of them, such as 51-60"
+            )
+        if int(ends[0]) > int(ends[1]):
+            raise argparse.ArgumentTypeError(f"the range {part.strip()!r} ends before it begins")
+        found.update(range(int(ends[0]), int(ends[1]) + 1))
+    return frozenset(found)

@@ -14,7 +14,6 @@ from vip_model.inputs import PlanInputs
 from vip_model.parse import Parsed, parse_documents
 from vip_model.plan import Plan, plan
 from vip_model.rank import place_of
-from vip_model.resources.gate import CLUSTER_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.status import PlannedStatus
@@ -72,7 +71,7 @@ def dry_run(documents: Iterable[tuple[str, object]]) -> DryRun:
             speakers=parsed.speakers if in_cluster else None,
             allocated=parsed.virtual_routers if in_cluster else None,
             unreadable=parsed.unreadable,
-            supported_gates=BUILT_GATE_KINDS | CLUSTER_GATE_KINDS,
+            supported_gates=BUILT_GATE_KINDS,
         )
     )
     return DryRun(parsed, found, in_cluster)

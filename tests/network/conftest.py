@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from support.figures import FIGURES, Figure
 from vip_lab.fleet import Fleet
 from vip_lab.lan import Lan, ending_on_sigterm
 
@@ -49,27 +48,6 @@ def pcap(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A capture file named after the test; pytest keeps those of the last three runs."""
     name = "".join(letter if letter.isalnum() else "_" for letter in request.node.name)
     return tmp_path / f"{name}.pcap"
-
-
-@pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Figure:
-    """Note something measured; all of it is printed at the end of the run."""
-    notes = request.config.stash.setdefault(FIGURES, [])
-
-    def note(what: str, value: object) -> None:
-        shown = f"{value:.3f} s" if isinstance(value, float) else str(value)
-        notes.append(f"{request.node.name}: {what}: {shown}")
-
-    return note
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests measured."""
-    notes = terminalreporter.config.stash.get(FIGURES, [])
-    if notes:
-        terminalreporter.section("measured in the network ring")
-    for line in notes:
-        terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(wrapper=True)

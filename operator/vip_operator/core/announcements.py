@@ -1,0 +1,269 @@
+"""Events: what users are told once, when it happens. Pure but for what it remembers.
+
+What an earlier operator has told is read from the status of each VirtualIP at first sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vip_model.errors import Problem
+from vip_model.resources.metadata import Condition
+from vip_model.resources.virtual_router import VirtualRouter
+from vip_operator.core.changes import EmitEvent, EventType
+from vip_operator.core.claims import NOBODY, Claim, Holding, Standing, settling_ns
+from vip_operator.core.conditions import (
+    ACCEPTED,
+    BOUND,
+    CONTESTED,
+    FALSE,
+    both_hold,
+    find,
+    gates_failing,
+    is_true,
+)
+from vip_operator.core.facts import Heartbeat
+from vip_operator.core.reports import Reports, failing_gates
+from vip_operator.core.words import Word
+
+# What the API server takes is 1024 bytes; problems of many fields can be longer.
+MOST_CHARACTERS = 1000
+
+_KIND = "VirtualIP "
+_SERVICE_FIELD = "spec.serviceRef.name"
+
+
+class EventReason(Word):
+    """Reasons of events."""
+
+    BOUND = "Bound", "A node took the addresses, which nobody held before."
+    MOVED = "Moved", "Another node took the addresses."
+    UNBOUND = "Unbound", "Nobody holds the addresses any more."
+    CONTESTED = "Contested", "Two nodes or more hold the addresses at the same time."
+    REFUSED = "Refused", "The VirtualIP is refused; what ran before goes on."
+    ACCEPTED = "Accepted", "The VirtualIP is accepted again."
+    NO_SUCH_SERVICE = "NoSuchService", "serviceRef names a Service that does not exist."
+    ADVICE = "Advice", "Something in the spec does not hinder, and should be known."
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A VirtualIP as events need it.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        uid: its uid.
+        addresses: its addresses in short.
+        told_node: the holder that its status shows; None where that cannot be read.
+        told_conditions: the conditions that its status shows.
+        told_current: its status is of its present generation.
+        conditions: its conditions now.
+        router: its election; None where nothing runs.
+        holding: who holds that.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    addresses: str
+    told_node: str | None
+    told_conditions: Sequence[Condition]
+    told_current: bool
+    conditions: Sequence[Condition]
+    router: VirtualRouter | None = None
+    holding: Holding = NOBODY
+
+    @property
+    def key(self) -> str:
+        """NAMESPACE/NAME."""
+        return f"{self.namespace}/{self.name}"
+
+    def event(
+        self, reason: EventReason, message: str, *, normal: bool = False, node: str = ""
+    ) -> EmitEvent:
+        """Return an event about it."""
+        if len(message) > MOST_CHARACTERS:
+            message = message[: MOST_CHARACTERS - 1] + "…"
+        return EmitEvent(
+            namespace=self.namespace,
+            name=self.name,
+            uid=self.uid,
+            type=EventType.NORMAL if normal else EventType.WARNING,
+            reason=reason,
+            message=message,
+            node=node,
+        )
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the user of one VirtualIP was told last."""
+
+    node: str
+    contested: bool
+    refused: bool
+    failing_gates: tuple[str, ...] = ()
+    vacant_since_ns: int | None = None
+    warnings: set[str] = field(default_factory=set)
+
+
+class Announcer:
+    """Makes events of what changed since the round before."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], _Told] = {}
+
+    def round(
+        self,
+        subjects: Iterable[Subject],
+        warnings: Iterable[Problem],
+        reports: Reports,
+        heartbeats: Mapping[str, Heartbeat],
+        now_ns: int,
+    ) -> tuple[list[EmitEvent], int | None]:
+        """Return the events, and when there may be more by time alone (monotonic, ns)."""
+        by_object: dict[str, list[Problem]] = {}
+        for warning in warnings:
+            by_object.setdefault(warning.object, []).append(warning)
+        told: dict[tuple[str, str], _Told] = {}
+        events: list[EmitEvent] = []
+        dues: list[int] = []
+        for subject in subjects:
+            key = (subject.key, subject.uid)
+            found = by_object.get(_KIND + subject.key, ())
+            before = self._told.get(key)
+            if before is None:
+                before = _at_first_sight(subject, found)
+            told[key] = before
+            events += _judgement(subject, before)
+            events += _advice(subject, before, found)
+            moves, due_ns = _moves(subject, before, _Scene(reports, heartbeats, now_ns))
+            events += moves
+            events += _contest(subject, before)
+            if due_ns is not None:
+                dues.append(due_ns)
+        self._told = told
+        return events, min(dues, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    reports: Reports
+    heartbeats: Mapping[str, Heartbeat]
+    now_ns: int
+
+
+def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
+    """Return what an earlier operator has told."""
+    node = subject.holding.node if subject.told_node is None else subject.told_node
+    accepted = find(subject.told_conditions, ACCEPTED)
+    told = _Told(
+        node=node,
+        contested=is_true(subject.told_conditions, CONTESTED),
+        refused=accepted is not None and accepted.status == FALSE,
+    )
+    if subject.told_current:
+        told.warnings = {_text(each) for each in warnings}
+    return told
+
+
+def _judgement(subject: Subject, told: _Told) -> list[EmitEvent]:
+    """Tell that the VirtualIP is refused, or accepted again."""
+    accepted = find(subject.conditions, ACCEPTED)
+    refused = accepted is not None and accepted.status == FALSE
+    if refused == told.refused:
+        return []
+    told.refused = refused
+    if accepted is None or not refused:
+        text = f"{subject.addresses} is accepted"
+        return [subject.event(EventReason.ACCEPTED, text, normal=True)]
+    return [subject.event(EventReason.REFUSED, f"{accepted.reason}: {accepted.message}")]
+
+
+def _advice(subject: Subject, told: _Told, warnings: Iterable[Problem]) -> list[EmitEvent]:
+    """Tell each warning once, by its text."""
+    events = []
+    for warning in warnings:
+        text = _text(warning)
+        if text not in told.warnings:
+            told.warnings.add(text)
+            about_service = warning.field == _SERVICE_FIELD
+            reason = EventReason.NO_SUCH_SERVICE if about_service else EventReason.ADVICE
+            events.append(subject.event(reason, text))
+    return events
+
+
+def _text(problem: Problem) -> str:
+    return f"{problem.field}: {problem.message}" if problem.field else problem.message
+
+
+def _moves(subject: Subject, told: _Told, scene: _Scene) -> tuple[list[EmitEvent], int | None]:
+    """Tell that the holder changed."""
+    holder = subject.holding.holder
+    if holder is None:
+        return _vacancy(subject, told, scene.now_ns)
+    told.vacant_since_ns = None
+    events = []
+    if holder.node != told.node:
+        events.append(_taken(subject, told, holder, scene))
+    told.node, told.failing_gates = holder.node, holder.failing_gates
+    return events, None
+
+
+def _taken(subject: Subject, told: _Told, holder: Claim, scene: _Scene) -> EmitEvent:
+    why = f" ({holder.reason})" if holder.reason else ""
+    if not told.node:
+        text = f"{holder.node} holds {subject.addresses}{why}"
+        return subject.event(EventReason.BOUND, text, normal=True, node=holder.node)
+    text = f"{subject.addresses} moved from {told.node} to {holder.node}{why}"
+    cause = _cause(subject, told, scene)
+    text += f": {cause}" if cause else ""
+    return subject.event(EventReason.MOVED, text, normal=True, node=holder.node)
+
+
+def _cause(subject: Subject, told: _Told, scene: _Scene) -> str:
+    """Return what is wrong with the node that held it before; empty if nothing is known."""
+    if told.failing_gates:
+        return f"{gates_failing(told.failing_gates)} on {told.node}"
+    if subject.router is None:
+        return ""
+    abnormal = scene.reports.of(subject.router.name).abnormal.get(told.node)
+    if abnormal is not None:
+        gates = failing_gates(abnormal)
+        return f"{gates_failing(gates) if gates else abnormal.reason} on {told.node}"
+    heartbeat = scene.heartbeats.get(told.node)
+    if heartbeat is None or not heartbeat.fresh:
+        return f"the speaker of {told.node} is not heard any more"
+    return ""
+
+
+def _vacancy(subject: Subject, told: _Told, now_ns: int) -> tuple[list[EmitEvent], int | None]:
+    """Tell that nobody holds it, unless that lasts no longer than a move can.
+
+    In a planned move the old holder's report often comes before the new one's.
+    """
+    if not told.node:
+        return [], None
+    if told.vacant_since_ns is None:
+        told.vacant_since_ns = now_ns
+    patience_ns = settling_ns(subject.router) if subject.router is not None else 0
+    due_ns = told.vacant_since_ns + patience_ns
+    if now_ns < due_ns:
+        return [], due_ns
+    bound = find(subject.conditions, BOUND)
+    why = f": {bound.reason}, {bound.message}" if bound is not None else ""
+    text = f"nobody holds {subject.addresses} any more, {told.node} was the last{why}"
+    told.node, told.failing_gates, told.vacant_since_ns = "", (), None
+    return [subject.event(EventReason.UNBOUND, text)], None
+
+
+def _contest(subject: Subject, told: _Told) -> list[EmitEvent]:
+    contested = subject.holding.standing is Standing.CONTESTED
+    begins = contested and not told.contested
+    told.contested = contested
+    if not begins:
+        return []
+    nodes = [claim.node for claim in subject.holding.claims]
+    return [subject.event(EventReason.CONTESTED, f"{both_hold(nodes)} {subject.addresses}")]

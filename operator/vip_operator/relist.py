@@ -1,0 +1,170 @@
+"""Our own LIST of what kopf watches, since a watch can lose deletions and not tell.
+
+After a watch could not go on, kopf lists anew and tells what is there, never what is gone. Kopf
+does not say either when it has told everything. So everything is listed here before the first
+plan, whenever kopf listed anew, after the API was away, and every five minutes; and between those
+the number of our own objects is compared, which costs the API server next to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from vip_kube.backoff import Backoff
+from vip_kube.client import EVERYTHING, Client, Object, Selection
+from vip_kube.errors import ApiError, UnreachableError
+from vip_kube.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS, Kind
+from vip_operator.log import Trouble
+
+COUNTED = (VIRTUAL_IPS, VIRTUAL_IP_POOLS, VIRTUAL_ROUTERS, SPEAKERS)
+
+_LIST_EVERY_SECONDS = 300.0
+_COUNT_EVERY_SECONDS = 15.0
+# An object that was made a moment ago may be on its way through the watch still.
+_RECOUNT_AFTER_SECONDS = 1.0
+# Kopf tells one event for each object that it lists anew.
+_DEBOUNCE_SECONDS = 0.3
+_MOST_NAMES = 5
+
+_log = logging.getLogger("operator.relist")
+
+
+class Listed(Protocol):
+    """What is known, to be compared with what is there."""
+
+    def replace(
+        self, kind: str, contents: Sequence[Object], resource_version: str
+    ) -> Sequence[str]:
+        """Take a complete list; return the names of what had been missed."""
+
+    def count(self, kind: str) -> int:
+        """Return how many objects of a kind are known."""
+
+
+class Relister:
+    """Lists and compares until cancelled, whatever happens to the API.
+
+    Args:
+        client: open.
+        listed: what is known.
+        kinds: what is listed.
+        seldom: what is listed only where an API server that was restored from a backup counts
+            its versions from an earlier one on, which makes all that is known look newer.
+        changed: called after something had been missed.
+        backoff: after trouble.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        listed: Listed,
+        kinds: Sequence[Kind],
+        seldom: Mapping[Kind, Selection],
+        *,
+        changed: Callable[[], None],
+        backoff: Backoff,
+    ) -> None:
+        self._client = client
+        self._listed = listed
+        self._kinds = tuple(kinds)
+        self._changed = changed
+        self._seldom = dict(seldom)
+        self._backoff = backoff
+        self._asked = asyncio.Event()
+        self._versions: dict[Kind, int] = {}
+        self._trouble = Trouble(_log, "list what is there from the API server")
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be listed, for a person to read; empty while all is well."""
+        return str(self._trouble)
+
+    def ask(self, why: str) -> None:
+        """List everything soon; asked many times in a moment, it is done once."""
+        _log.debug("Asked to list everything: %s", why)
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Wait until asked for the first time, then list and compare until cancelled."""
+        await self._asked.wait()
+        while True:
+            await asyncio.sleep(_DEBOUNCE_SECONDS)
+            self._asked.clear()
+            await self._list(self._kinds)
+            await self._compare_until_due()
+
+    async def _compare_until_due(self) -> None:
+        """Compare numbers now and then; return once everything is to be listed."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + _LIST_EVERY_SECONDS
+        while (left := due - loop.time()) > 0:
+            if await self._is_asked_within(min(left, _COUNT_EVERY_SECONDS)):
+                return
+            try:
+                differing = await self._differing(COUNTED)
+                if differing and not await self._is_asked_within(_RECOUNT_AFTER_SECONDS):
+                    differing = await self._differing(differing)
+            except (ApiError, UnreachableError) as error:
+                self._trouble.begins(error)
+                return  # to the list, which is tried until the API is back
+            if differing:
+                _log.info("Listing %s: their number is not the one known", _plurals(differing))
+                await self._list(differing)
+
+    async def _is_asked_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _differing(self, kinds: Iterable[Kind]) -> list[Kind]:
+        """Return the kinds of which there are more or fewer than we know."""
+        return [
+            kind
+            for kind in kinds
+            if await self._client.count(kind) != self._listed.count(kind.name)
+        ]
+
+    async def _list(self, kinds: Iterable[Kind]) -> None:
+        """List the kinds, each tried until it works."""
+        left = list(kinds)
+        while left:
+            try:
+                went_back = await self._list_one(left[0])
+            except (ApiError, UnreachableError) as error:
+                self._trouble.begins(error)
+                after = error.retry_after_seconds if isinstance(error, ApiError) else None
+                await asyncio.sleep(self._backoff.next_seconds(after))
+            else:
+                left.pop(0)
+                left += [kind for kind in self._seldom if went_back and kind not in left]
+        self._backoff.reset()
+        self._trouble.ends()
+
+    async def _list_one(self, kind: Kind) -> bool:
+        """List a kind; return whether its versions are older than they were."""
+        listed = await self._client.list(kind, self._seldom.get(kind, EVERYTHING))
+        missed = self._listed.replace(kind.name, listed.items, listed.resource_version)
+        version = int(listed.resource_version)
+        before = self._versions.get(kind)
+        self._versions[kind] = version
+        if missed:
+            _log.info("The watch had missed changes of %s: %s", kind.plural, _shown(missed))
+        if missed or before is None:
+            self._changed()
+        return before is not None and version < before
+
+
+def _plurals(kinds: Iterable[Kind]) -> str:
+    return ", ".join(kind.plural for kind in kinds)
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,305 @@
+"""Events: who is told what, once, and what a new operator does not tell again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.operator_facts import WEB, Cluster, events, service, unreadable
+from vip_operator.core.announcements import MOST_CHARACTERS
+from vip_operator.core.changes import EventType
+from vip_operator.core.statuses import StatusKeeper
+
+
+class Crier:
+    """A cluster with one VirtualIP and the operator that tells of it."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.cluster = Cluster()
+        self.cluster.declare(**spec)
+        self.keeper = StatusKeeper()
+
+    def hear(self) -> list[tuple[str, str]]:
+        """Let the operator look; return reason and message of its events."""
+        return [(each.reason, each.message) for each in events(self.cluster.round(self.keeper))]
+
+    def restart(self) -> None:
+        """Let a new operator take over."""
+        self.keeper = StatusKeeper()
+
+
+def held_by_n1(**spec: Any) -> Crier:
+    """Return a crier whose address is on n1, which everybody knows."""
+    crier = Crier(**spec)
+    crier.cluster.claim("n1", failing=())
+    crier.hear()
+    return crier
+
+
+# --- the holder ----------------------------------------------------------------------------------
+
+
+def test_the_first_holder() -> None:
+    """The first holder is told as Bound, once."""
+    crier = Crier(addresses=["192.0.2.100", "2001:db8::100"])
+    assert crier.hear() == []
+    crier.cluster.claim("n1", reason="ActiveDown")
+    (event,) = events(crier.cluster.round(crier.keeper))
+    assert (event.namespace, event.name, event.uid) == ("shop", "web", "uid-web")
+    assert (event.type, event.reason, event.node) == (EventType.NORMAL, "Bound", "n1")
+    assert event.message == "n1 holds 192.0.2.100 (+1) (ActiveDown)"
+    assert crier.hear() == []
+
+
+def test_a_move() -> None:
+    """Another holder is told as Moved, with the reason of the new one."""
+    crier = held_by_n1()
+    crier.cluster.release("n1")
+    crier.cluster.claim("n2", reason="ActiveResigned")
+    (event,) = events(crier.cluster.round(crier.keeper))
+    assert (event.type, event.reason, event.node) == (EventType.NORMAL, "Moved", "n2")
+    assert event.message == "192.0.2.100 moved from n1 to n2 (ActiveResigned)"
+    assert crier.hear() == []
+
+
+def test_a_move_because_of_gates_that_failed_on_the_holder() -> None:
+    """Gates that the old holder reported as failing are named as the cause."""
+    crier = held_by_n1()
+    crier.cluster.claim("n1", since=100, failing=["nginx"])
+    assert crier.hear() == []
+    crier.cluster.release("n1")
+    crier.cluster.claim("n2", reason="LowerPriorityPreempted")
+    assert crier.hear() == [
+        (
+            "Moved",
+            "192.0.2.100 moved from n1 to n2 (LowerPriorityPreempted): gate nginx failing on n1",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("Yielding: GateFailed; Gate nginx fails: HTTP 500", "gate nginx failing on n1"),
+        (
+            "Gate disk fails: full; Gate nginx is unknown: no verdict; Gate service/web fails: 0",
+            "gates disk and service/web failing on n1",
+        ),
+        ("Withdrawn", "Withdrawn on n1"),
+        ("Yielding: Stopped", "Yielding: Stopped on n1"),
+        ("SourceChanged", "SourceChanged on n1"),
+    ],
+)
+def test_a_move_because_of_what_the_old_holder_reports_now(reason: str, cause: str) -> None:
+    """What is wrong with the old holder is named, gates by their names where it names them."""
+    crier = held_by_n1()
+    crier.cluster.abnormal("n1", reason, state="Backup")
+    crier.cluster.claim("n2", reason="ActiveResigned")
+    moved = f"192.0.2.100 moved from n1 to n2 (ActiveResigned): {cause}"
+    assert crier.hear() == [("Moved", moved)]
+
+
+def test_a_move_after_a_crash() -> None:
+    """The move is told with the new claim; the silence of the old holder is a cause if known."""
+    crier = held_by_n1()
+    crier.cluster.silent.add("n1")
+    crier.cluster.wait(3)
+    crier.cluster.claim("n2")
+    assert crier.hear() == [("Moved", "192.0.2.100 moved from n1 to n2 (ActiveDown)")]
+    crier.cluster.silent.add("n2")
+    crier.cluster.wait(30)
+    assert crier.hear() == []
+    crier.cluster.claim("n3")
+    assert crier.hear() == [
+        (
+            "Moved",
+            "192.0.2.100 moved from n2 to n3 (ActiveDown): the speaker of n2 is not heard any more",
+        )
+    ]
+
+
+def test_the_same_holder_again() -> None:
+    """A holder that resumes, or comes back because nobody took over, is no news."""
+    crier = held_by_n1()
+    crier.cluster.wait(1)
+    crier.cluster.claim("n1", reason="Resumed")
+    assert crier.hear() == []
+
+
+def test_the_gap_of_a_planned_move_is_not_told() -> None:
+    """An old holder that reports before the new one makes a move, not an end and a beginning."""
+    crier = held_by_n1()
+    crier.cluster.release("n1")
+    assert crier.hear() == []
+    crier.cluster.wait(3.9)
+    assert crier.hear() == []
+    crier.cluster.claim("n2", reason="ActiveResigned")
+    assert crier.hear() == [("Moved", "192.0.2.100 moved from n1 to n2 (ActiveResigned)")]
+
+
+def test_nobody_holds_it_any_more() -> None:
+    """After 3 intervals + 1 s without a holder the user is warned, once, with the reason."""
+    crier = held_by_n1()
+    for node in crier.cluster.speakers:
+        crier.cluster.abnormal(node, "Withdrawn")
+    found = crier.cluster.round(crier.keeper)
+    assert found.due_ns == crier.cluster.now_ns + 4_000_000_000
+    crier.cluster.wait(4)
+    (event,) = events(crier.cluster.round(crier.keeper))
+    assert (event.type, event.reason) == (EventType.WARNING, "Unbound")
+    assert event.message.startswith(
+        "nobody holds 192.0.2.100 any more, n1 was the last: AllWithdrawn, "
+    )
+    crier.cluster.wait(10)
+    assert crier.hear() == []
+    crier.cluster.claim("n1", reason="Restored")
+    assert crier.hear() == [("Bound", "n1 holds 192.0.2.100 (Restored)")]
+
+
+def test_a_silent_holder_is_not_unbound() -> None:
+    """A holder that is not heard may well hold it: nothing is told."""
+    crier = held_by_n1()
+    crier.cluster.silent.add("n1")
+    crier.cluster.wait(60)
+    assert crier.hear() == []
+
+
+def test_every_owner_is_told() -> None:
+    """A move of a group is told to each VirtualIP in it."""
+    crier = Crier(addresses=["192.0.2.100"], group="front")
+    crier.cluster.declare("db", addresses=["192.0.2.101"], group="front")
+    crier.cluster.claim("n1", "group.shop.front")
+    assert crier.hear() == [
+        ("Bound", "n1 holds 192.0.2.100 (ActiveDown)"),
+        ("Bound", "n1 holds 192.0.2.101 (ActiveDown)"),
+    ]
+
+
+# --- contests ------------------------------------------------------------------------------------
+
+
+def test_two_holders() -> None:
+    """A contest is a warning that names both, once, and again when there is another one."""
+    crier = held_by_n1()
+    crier.cluster.wait(1)
+    crier.cluster.claim("n3")
+    assert [reason for reason, _ in crier.hear()] == ["Moved"]
+    crier.cluster.wait(10)
+    assert crier.hear() == [("Contested", "n1 and n3 both hold 192.0.2.100")]
+    crier.cluster.wait(10)
+    assert crier.hear() == []
+    crier.restart()
+    assert crier.hear() == []
+    crier.cluster.release("n1")
+    assert crier.hear() == []
+    crier.cluster.claim("n1", since=crier.cluster.seconds + 1)
+    assert [reason for reason, _ in crier.hear()] == ["Moved"]
+    crier.cluster.wait(10)
+    assert [reason for reason, _ in crier.hear()] == ["Contested"]
+
+
+# --- judgements ----------------------------------------------------------------------------------
+
+
+def test_a_refusal_and_its_end() -> None:
+    """A refusal is a warning with field and message, once; its end is told too."""
+    crier = Crier(addresses=["192.0.2.300"])
+    ((reason, message),) = crier.hear()
+    assert reason == "Refused"
+    assert message.startswith("Invalid: spec.addresses[0]: '192.0.2.300' is not an")
+    crier.cluster.declare(addresses=["192.0.2.301"])
+    assert crier.hear() == []
+    crier.restart()
+    assert crier.hear() == []
+    crier.cluster.declare(addresses=["192.0.2.100"])
+    assert crier.hear() == [("Accepted", "192.0.2.100 is accepted")]
+    assert crier.hear() == []
+
+
+def test_accepted_from_the_beginning_is_no_news() -> None:
+    """A VirtualIP that was never refused is accepted without a word."""
+    assert Crier().hear() == []
+
+
+def test_long_messages_are_cut() -> None:
+    """An event is never longer than what the API server takes."""
+    crier = Crier(addresses=[f"192.0.2.{number}" for number in range(300, 400)])
+    ((_, message),) = crier.hear()
+    assert len(message) == MOST_CHARACTERS
+    assert message.endswith("…")
+
+
+def test_one_that_cannot_be_read() -> None:
+    """A VirtualIP that cannot be parsed is refused, once; its holder is no news, a move is."""
+    crier = held_by_n1()
+    before = crier.cluster.status().conditions
+    crier.cluster.virtual_ips.clear()
+    crier.cluster.unreadable = [unreadable("web", *before)]
+    assert crier.hear() == [("Refused", "Invalid: spec.addresses: it must be a list")]
+    assert crier.hear() == []
+    crier.restart()
+    assert crier.hear() == []
+    crier.cluster.release("n1")
+    crier.cluster.claim("n2")
+    assert crier.hear() == [("Moved", "192.0.2.100 moved from n1 to n2 (ActiveDown)")]
+
+
+# --- advice --------------------------------------------------------------------------------------
+
+
+def test_a_service_that_does_not_exist() -> None:
+    """A serviceRef that leads nowhere is a warning, once."""
+    crier = Crier(serviceRef={"name": "nginx"})
+    expected = "spec.serviceRef.name: there is no Service nginx in the namespace: create it"
+    assert crier.hear() == [("NoSuchService", expected)]
+    assert crier.hear() == []
+    crier.cluster.services = [service()]
+    assert crier.hear() == []
+
+
+def test_other_advice() -> None:
+    """What does not hinder is told once, to the VirtualIP that it is about."""
+    gate = {"name": "up", "tcpSocket": {"port": 80}}
+    crier = Crier(gates=[gate], placement={"maxCandidates": 1})
+    crier.cluster.declare("db", addresses=["192.0.2.101"])
+    (event,) = events(crier.cluster.round(crier.keeper))
+    assert (event.name, event.type, event.reason) == ("web", EventType.WARNING, "Advice")
+    assert event.message.startswith("spec.gates[0]: it can never change the winner")
+
+
+# --- after a restart -----------------------------------------------------------------------------
+
+
+def test_nothing_is_told_again_after_a_restart() -> None:
+    """What was so before, and is in the status, is not told by the next operator."""
+    crier = held_by_n1(serviceRef={"name": "nginx"})
+    crier.restart()
+    assert crier.hear() == []
+
+
+def test_what_happened_while_no_operator_ran_is_told() -> None:
+    """A move that nobody watched is told by the next operator."""
+    crier = held_by_n1()
+    crier.restart()
+    crier.cluster.release("n1")
+    crier.cluster.claim("n2")
+    assert crier.hear() == [("Moved", "192.0.2.100 moved from n1 to n2 (ActiveDown)")]
+
+
+def test_advice_on_a_new_edit_is_told_after_a_restart() -> None:
+    """An edit that no operator has judged yet gets its warnings."""
+    crier = held_by_n1()
+    crier.restart()
+    crier.cluster.declare(serviceRef={"name": "nginx"})
+    assert [reason for reason, _ in crier.hear()] == ["NoSuchService"]
+
+
+def test_another_object_of_the_same_name_is_new() -> None:
+    """A VirtualIP that was deleted and created again is told anew."""
+    crier = held_by_n1()
+    assert WEB in {each.name for each in crier.cluster.routers}
+    crier.cluster.virtual_ips.clear()
+    crier.hear()
+    crier.cluster.declare()
+    assert crier.hear() == [("Bound", "n1 holds 192.0.2.100 (ActiveDown)")]

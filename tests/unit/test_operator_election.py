@@ -1,0 +1,414 @@
+"""Leader election: rules one by one, and contenders with delays and pauses in virtual time."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from vip_operator.core.election import (
+    LEASE_SECONDS,
+    RENEW_DEADLINE_NS,
+    RETRY_NS,
+    Decision,
+    Election,
+    LeaseView,
+    Lost,
+    Wait,
+    Write,
+)
+from vip_operator.core.facts import SECOND_NS
+
+LEASE_NS = LEASE_SECONDS * SECOND_NS
+
+
+def after(step: Decision, resource_version: str) -> LeaseView:
+    """Return the Lease as a write leaves it."""
+    assert isinstance(step, Write)
+    return LeaseView(step.holder, step.transitions, resource_version)
+
+
+def take(election: Election, step: Decision, resource_version: str) -> LeaseView:
+    """Let a write succeed."""
+    assert isinstance(step, Write)
+    lease = after(step, resource_version)
+    election.written(step, lease)
+    return lease
+
+
+def leader(now_ns: int = 0) -> tuple[Election, LeaseView]:
+    """Return a contender that has just created the Lease, and the Lease."""
+    election = Election("me")
+    return election, take(election, election.decide(None, now_ns), "1")
+
+
+# --- rules ---------------------------------------------------------------------------------------
+
+
+def test_the_first_ever_creates_the_lease_with_epoch_1() -> None:
+    """Without a Lease and without anything that was ever led it is created at once."""
+    election = Election("me")
+    assert election.epoch is None
+    step = election.decide(None, 7)
+    assert step == Write("me", 0, "", acquires=True, begun_ns=7)
+    assert not election.leads(7)
+    take(election, step, "1")
+    assert election.leads(7)
+    assert election.epoch == 1
+
+
+def test_a_lease_that_was_deleted_is_waited_for() -> None:
+    """Where something was led before, a missing Lease is created after its whole duration only.
+
+    The epoch is greater than every one that was used.
+    """
+    election = Election("me")
+    now_ns = 0
+    while isinstance(step := election.decide(None, now_ns, least_epoch=8), Wait):
+        now_ns = step.until_ns
+    assert now_ns == LEASE_NS
+    take(election, step, "1")
+    assert election.epoch == 8
+
+
+def test_an_unchanged_lease_is_taken_after_its_duration() -> None:
+    """A Lease that did not change for 15 s of our clock is taken, and the epoch grows by one."""
+    election = Election("me")
+    lease = LeaseView("other", 4, "10")
+    assert election.decide(lease, 0) == Wait(RETRY_NS)
+    assert election.decide(lease, LEASE_NS - 1) == Wait(LEASE_NS)
+    step = election.decide(lease, LEASE_NS)
+    assert step == Write("me", 5, "10", acquires=True, begun_ns=LEASE_NS)
+    take(election, step, "11")
+    assert election.epoch == 6
+
+
+def test_every_change_of_the_lease_starts_the_wait_anew() -> None:
+    """A renewal by its holder is seen from the resourceVersion alone."""
+    election = Election("me")
+    election.decide(LeaseView("other", 4, "10"), 0)
+    assert isinstance(election.decide(LeaseView("other", 4, "11"), LEASE_NS), Wait)
+    assert isinstance(election.decide(LeaseView("other", 4, "11"), 2 * LEASE_NS - 1), Wait)
+    assert isinstance(election.decide(LeaseView("other", 4, "11"), 2 * LEASE_NS), Write)
+
+
+def test_a_longer_duration_in_the_lease_is_respected() -> None:
+    """What the holder counts on is waited for; less than our own duration never is."""
+    for seconds, wait_ns in ((60, 60 * SECOND_NS), (1, LEASE_NS)):
+        election = Election("me")
+        lease = LeaseView("other", 4, "10", duration_seconds=seconds)
+        election.decide(lease, 0)
+        assert isinstance(election.decide(lease, wait_ns - 1), Wait)
+        assert isinstance(election.decide(lease, wait_ns), Write)
+
+
+def test_a_released_lease_is_taken_at_once() -> None:
+    """An empty holder means that nobody has to be waited for."""
+    step = Election("me").decide(LeaseView("", 4, "10"), 0)
+    assert step == Write("me", 5, "10", acquires=True, begun_ns=0)
+
+
+def test_a_new_leader_exceeds_every_epoch_that_was_used() -> None:
+    """Where the Lease knows of fewer leaders than the VirtualRouters, the latter count."""
+    election = Election("me")
+    take(election, election.decide(LeaseView("", 1, "10"), 0, least_epoch=9), "11")
+    assert election.epoch == 9
+
+
+def test_a_leader_renews_every_two_seconds() -> None:
+    """After a renewal began the next one is due 2 s later, with the same epoch."""
+    election, lease = leader()
+    assert election.decide(lease, 1) == Wait(RETRY_NS)
+    step = election.decide(lease, RETRY_NS)
+    assert step == Write("me", 0, "1", acquires=False, begun_ns=RETRY_NS)
+    take(election, step, "2")
+    assert election.epoch == 1
+
+
+def test_a_leader_leads_for_ten_seconds_after_a_renewal_began() -> None:
+    """The time at which a renewal was decided counts, not the time at which it was answered."""
+    election, lease = leader()
+    step = election.decide(lease, RETRY_NS)
+    assert election.leads(RENEW_DEADLINE_NS - 1)
+    assert not election.leads(RENEW_DEADLINE_NS)
+    take(election, step, "2")  # the answer came late
+    assert election.leads(RETRY_NS + RENEW_DEADLINE_NS - 1)
+    assert not election.leads(RETRY_NS + RENEW_DEADLINE_NS)
+
+
+def test_leadership_goes_on_after_an_outage() -> None:
+    """A leader that could not renew for long goes on with its epoch if the Lease is still its."""
+    election, lease = leader()
+    late_ns = 3600 * SECOND_NS
+    assert not election.leads(late_ns)
+    take(election, election.decide(lease, late_ns), "2")
+    assert election.leads(late_ns)
+    assert election.epoch == 1
+
+
+def test_a_lease_that_somebody_else_took_is_lost_for_good() -> None:
+    """Another holder in the Lease ends the leadership, and the reason names it."""
+    election, _lease = leader()
+    decision = election.decide(LeaseView("other", 1, "5"), LEASE_NS)
+    assert isinstance(decision, Lost)
+    assert "other leads now" in decision.why
+
+
+@pytest.mark.parametrize(
+    ("lease", "word"), [(None, "deleted"), (LeaseView("", 0, "5"), "taken from us")]
+)
+def test_a_lease_that_is_not_ours_any_more_is_lost(lease: LeaseView | None, word: str) -> None:
+    """A Lease that was deleted or emptied under a leader ends its leadership."""
+    election, _lease = leader()
+    decision = election.decide(lease, SECOND_NS)
+    assert isinstance(decision, Lost)
+    assert word in decision.why
+
+
+def test_a_write_whose_answer_was_lost_is_found_in_the_lease() -> None:
+    """Whoever finds itself as the holder renews, and leads only when that succeeded."""
+    election = Election("me")
+    unanswered = after(election.decide(None, 0), "1")
+    step = election.decide(unanswered, 5)
+    assert step == Write("me", 0, "1", acquires=False, begun_ns=5)
+    assert not election.leads(5)
+    take(election, step, "2")
+    assert election.leads(5)
+    assert election.epoch == 1
+
+
+def test_an_edited_count_of_transitions_is_put_right() -> None:
+    """A leader keeps its epoch whatever somebody wrote into the Lease meanwhile."""
+    election, _lease = leader()
+    step = election.decide(LeaseView("me", 44, "9"), RETRY_NS)
+    assert step == Write("me", 0, "9", acquires=False, begun_ns=RETRY_NS)
+    take(election, step, "10")
+    assert election.epoch == 1
+
+
+def test_a_leader_that_stops_gives_the_lease_up() -> None:
+    """A release empties the holder, keeps the count, and ends the leadership at once."""
+    election, lease = leader()
+    step = election.release(SECOND_NS)
+    assert step == Write("", 0, lease.resource_version, acquires=False, begun_ns=SECOND_NS)
+    assert not election.leads(SECOND_NS)
+    take(election, step, "2")
+    assert not election.leads(SECOND_NS)
+
+
+def test_a_contender_that_stops_has_nothing_to_give_up() -> None:
+    """Who does not hold the Lease writes nothing when it stops."""
+    election = Election("me")
+    election.decide(LeaseView("other", 4, "10"), 0)
+    assert election.release(1) is None
+
+
+# --- contenders in virtual time ------------------------------------------------------------------
+
+
+class RefusedError(Exception):
+    """The API server refused a write: the Lease is another than it should be."""
+
+
+@dataclass
+class Server:
+    """Keeps one Lease, with preconditions."""
+
+    lease: LeaseView | None = None
+    version: int = 0
+    epochs: list[int] = field(default_factory=list)
+
+    def write(self, step: Write) -> LeaseView:
+        """Carry a write out, or refuse it."""
+        current = "" if self.lease is None else self.lease.resource_version
+        if current != step.resource_version:
+            raise RefusedError
+        if step.acquires:
+            self.epochs.append(step.transitions + 1)
+        self.version += 1
+        self.lease = LeaseView(step.holder, step.transitions, str(self.version))
+        return self.lease
+
+
+class World:
+    """Virtual time with three contenders that are slow, deaf and frozen at random."""
+
+    def __init__(self, seed: int, renew_deadline_ns: int = RENEW_DEADLINE_NS) -> None:
+        self.random = random.Random(seed)
+        self.server = Server()
+        self.now_ns = 0
+        self.calm = False
+        self.renew_deadline_ns = renew_deadline_ns
+        self.agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self.order = 0
+        self.born = 0
+        self.contenders: list[Contender] = []
+        self.two_lead_at_ns: int | None = None
+        self.leaderships: set[int] = set()
+        for _each in range(3):
+            self.add_contender()
+
+    def add_contender(self) -> None:
+        """Start a process."""
+        self.born += 1
+        contender = Contender(self, f"operator-{self.born}")
+        self.contenders.append(contender)
+        self.after(0, contender.read)
+
+    def after(self, delay_ns: int, action: Callable[[], None]) -> None:
+        """Do something later."""
+        self.order += 1
+        heapq.heappush(self.agenda, (self.now_ns + delay_ns, self.order, action))
+
+    def latency_ns(self) -> int:
+        """Return how long a message is under way: mostly short, sometimes very long."""
+        if self.calm or self.random.random() < 0.8:
+            return self.random.randrange(1_000_000, 50_000_000)
+        return self.random.randrange(0, 40 * SECOND_NS)
+
+    def pause_ns(self) -> int:
+        """Return how long a process does not run before it goes on: mostly not at all."""
+        if self.calm or self.random.random() < 0.85:
+            return 0
+        return self.random.randrange(0, 40 * SECOND_NS)
+
+    def run(self, until_ns: int) -> None:
+        """Let time pass; look at every step, and between them, who believes it leads."""
+        while self.agenda and self.agenda[0][0] <= until_ns:
+            at_ns, _order, action = heapq.heappop(self.agenda)
+            while self.now_ns < at_ns:
+                self.now_ns = min(at_ns, self.now_ns + SECOND_NS // 4)
+                self.look()
+            action()
+            self.look()
+        self.now_ns = until_ns
+
+    def look(self) -> None:
+        """Note it if two lead."""
+        leading = [each for each in self.contenders if each.election.leads(self.now_ns)]
+        self.leaderships |= {each.election.epoch or 0 for each in leading}
+        if len(leading) > 1 and self.two_lead_at_ns is None:
+            self.two_lead_at_ns = self.now_ns
+
+
+class Contender:
+    """A driver as the module describes it, on messages that are late or lost."""
+
+    def __init__(self, world: World, identity: str) -> None:
+        self.world = world
+        self.election = Election(identity, world.renew_deadline_ns)
+        self.turn = 0
+        self.gone = False
+
+    def read(self) -> None:
+        """Ask for the Lease; give up after 3 s."""
+        turn = self._begin()
+
+        def at_server() -> None:
+            lease = self.world.server.lease
+            self.world.after(
+                self.world.latency_ns(), lambda: self._on(turn, lambda: self.decide(lease))
+            )
+
+        self.world.after(self.world.latency_ns(), at_server)
+
+    def decide(self, lease: LeaseView | None) -> None:
+        """Do what the election says, after a pause that may be long."""
+        pause_ns = self.world.pause_ns()
+        if pause_ns:
+            turn = self._begin(timeout=False)
+            self.world.after(pause_ns, lambda: self._on(turn, lambda: self.decide(lease)))
+            return
+        decision = self.election.decide(lease, self.world.now_ns)
+        if isinstance(decision, Lost):
+            self._exit()
+        elif isinstance(decision, Wait):
+            self.world.after(decision.until_ns - self.world.now_ns, self.read)
+        elif self.election.epoch is not None and not self.world.calm and self._stops():
+            self._release()
+        else:
+            self._write(decision)
+
+    def _write(self, step: Write) -> None:
+        turn = self._begin()
+        world = self.world
+
+        def at_server() -> None:
+            try:
+                lease = world.server.write(step)
+            except RefusedError:
+                world.after(world.latency_ns(), lambda: self._on(turn, self.read))
+                return
+            world.after(
+                world.latency_ns(), lambda: self._on(turn, lambda: self._written(step, lease))
+            )
+
+        # The process may be frozen between its decision and the sending of the request.
+        world.after(world.pause_ns() + world.latency_ns(), at_server)
+
+    def _written(self, step: Write, lease: LeaseView) -> None:
+        self.election.written(step, lease)
+        self.decide(lease)
+
+    def _release(self) -> None:
+        step = self.election.release(self.world.now_ns)
+        assert step is not None
+
+        def at_server() -> None:
+            with contextlib.suppress(RefusedError):
+                self.world.server.write(step)
+
+        self.world.after(self.world.latency_ns(), at_server)
+        self._exit()
+
+    def _stops(self) -> bool:
+        return self.world.random.random() < 0.02
+
+    def _begin(self, timeout: bool = True) -> int:
+        """Begin a request; answers to earlier ones are not heard any more."""
+        self.turn += 1
+        turn = self.turn
+        if timeout:
+            self.world.after(3 * SECOND_NS + RETRY_NS, lambda: self._on(turn, self.read))
+        return turn
+
+    def _on(self, turn: int, action: Callable[[], None]) -> None:
+        if turn == self.turn and not self.gone:
+            self.turn += 1
+            action()
+
+    def _exit(self) -> None:
+        self.gone = True
+        self.world.contenders.remove(self)
+        self.world.after(5 * SECOND_NS, self.world.add_contender)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_never_two_lead(seed: int) -> None:
+    """Whatever is late, lost or frozen, no two processes may write at a moment.
+
+    Epochs are never given twice, and when all is well again exactly one leads.
+    """
+    world = World(seed)
+    world.run(1800 * SECOND_NS)
+    assert world.two_lead_at_ns is None
+    assert len(world.leaderships) > 3, "the run was too quiet to prove anything"
+    assert world.server.epochs == sorted(set(world.server.epochs))
+    world.calm = True
+    world.run(2000 * SECOND_NS)
+    assert world.two_lead_at_ns is None
+    assert sum(each.election.leads(world.now_ns) for each in world.contenders) == 1
+
+
+def test_the_simulation_finds_two_leaders_where_the_deadline_is_too_long() -> None:
+    """With a deadline beyond the Lease's duration the same runs do find two leaders."""
+    found = 0
+    for seed in range(40):
+        world = World(seed, renew_deadline_ns=2 * LEASE_NS)
+        world.run(1800 * SECOND_NS)
+        found += world.two_lead_at_ns is not None
+    assert found > 10

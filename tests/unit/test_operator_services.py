@@ -1,0 +1,186 @@
+"""What the operator writes into Services: the addresses of accepted VirtualIPs, and when not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.operator_facts import WEB, Cluster, ingresses, service, unreadable
+from vip_operator.core.changes import SetIngress
+from vip_operator.core.statuses import StatusKeeper
+
+REF: dict[str, Any] = {"serviceRef": {"name": "nginx"}}
+BAD = ["192.0.2.100", "192.0.2.300"]
+
+
+def wanted(cluster: Cluster) -> list[SetIngress]:
+    """Return what a round wants written to Services, and write it."""
+    found = ingresses(cluster.round(StatusKeeper()))
+    for change in found:
+        cluster.services = [
+            service(each.name, *(change.addresses if each.name == change.name else each.ingress))
+            for each in cluster.services
+        ]
+    return found
+
+
+def shown(cluster: Cluster, name: str = "nginx") -> tuple[str, ...]:
+    """Return the addresses that a Service shows in the end."""
+    wanted(cluster)
+    assert wanted(cluster) == []
+    return next(each.ingress for each in cluster.services if each.name == name)
+
+
+def test_written_at_accepted() -> None:
+    """A Service shows the address as soon as its VirtualIP is accepted, with nobody holding it."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    assert wanted(cluster) == [
+        SetIngress(
+            namespace="shop",
+            name="nginx",
+            uid="uid-nginx",
+            resource_version="7",
+            addresses=("192.0.2.100",),
+        )
+    ]
+    assert cluster.told("Bound")[0] == "False"
+
+
+def test_nothing_is_written_twice() -> None:
+    """A Service that shows what it should is left alone."""
+    cluster = Cluster(services=[service("nginx", "192.0.2.100")])
+    cluster.declare(**REF)
+    assert wanted(cluster) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "ClusterIP"},
+        {"type": "NodePort"},
+        {"load_balancer_class": ""},
+        {"load_balancer_class": "example.com/other"},
+        {"deleting": True},
+        {"type": "ClusterIP", "ingress": ("192.0.2.99",)},
+        {"load_balancer_class": "example.com/other", "ingress": ("192.0.2.99",)},
+    ],
+)
+def test_services_of_others_are_never_written(changes: dict[str, Any]) -> None:
+    """Of another type or class, or on its way out, a Service is not ours to write."""
+    cluster = Cluster(services=[service(**changes)])
+    cluster.declare(**REF)
+    assert ingresses(cluster.round(StatusKeeper())) == []
+
+
+def test_the_class_can_be_another() -> None:
+    """The operator may be told another load-balancer class, and then has only that."""
+    cluster = Cluster(services=[service(), service("web", load_balancer_class="lan")])
+    cluster.declare(serviceRef={"name": "web"})
+    found = ingresses(cluster.round(StatusKeeper(load_balancer_class="lan")))
+    assert [each.name for each in found] == ["web"]
+
+
+def test_in_order_of_names_without_duplicates_in_normal_form() -> None:
+    """Several VirtualIPs of one Service are shown by name, each address once and normalised."""
+    cluster = Cluster(services=[service()])
+    cluster.declare("b", addresses=["192.0.2.102"], **REF)
+    cluster.declare("a", addresses=["2001:DB8:0::100", "192.0.2.101"], **REF)
+    cluster.declare("c", addresses=["192.0.2.103"])
+    assert shown(cluster) == ("2001:db8::100", "192.0.2.101", "192.0.2.102")
+
+
+def test_only_of_its_own_namespace() -> None:
+    """A VirtualIP means a Service of its own namespace."""
+    cluster = Cluster(services=[service(namespace="other")])
+    cluster.declare(**REF)
+    assert ingresses(cluster.round(StatusKeeper())) == []
+
+
+def test_removed_when_the_virtual_ip_goes() -> None:
+    """A Service whose VirtualIP was deleted shows nothing."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    assert shown(cluster) == ("192.0.2.100",)
+    cluster.virtual_ips.clear()
+    assert shown(cluster) == ()
+
+
+def test_cleared_without_any_virtual_ip() -> None:
+    """What is left in a Service of ours to which no VirtualIP refers is cleared."""
+    assert shown(Cluster(services=[service("nginx", "192.0.2.9")])) == ()
+
+
+def test_moved_to_another_service() -> None:
+    """A VirtualIP that refers to another Service is shown there and no more here."""
+    cluster = Cluster(services=[service(), service("apache")])
+    cluster.declare(**REF)
+    shown(cluster)
+    cluster.declare(serviceRef={"name": "apache"})
+    assert (shown(cluster), shown(cluster, "apache")) == ((), ("192.0.2.100",))
+
+
+def test_never_written_while_refused_from_the_beginning() -> None:
+    """A VirtualIP that was never accepted shows nowhere."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(addresses=BAD, **REF)
+    assert shown(cluster) == ()
+
+
+def test_kept_when_an_edit_is_refused() -> None:
+    """A refused edit takes nothing from the Service, and adds nothing."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    shown(cluster)
+    cluster.declare(addresses=["192.0.2.7", "192.0.2.300"], **REF)
+    assert shown(cluster) == ("192.0.2.100",)
+    assert cluster.told("Accepted") == ("False", "Invalid")
+
+
+def test_kept_when_it_cannot_be_read() -> None:
+    """A VirtualIP that cannot be parsed keeps what its election carries, in a group too."""
+    for group in ("", "front"):
+        cluster = Cluster(services=[service()])
+        cluster.declare(group=group, **REF)
+        shown(cluster)
+        cluster.virtual_ips.clear()
+        cluster.unreadable.append(unreadable())
+        assert shown(cluster) == ("192.0.2.100",)
+
+
+def test_kept_only_until_it_is_gone() -> None:
+    """A VirtualIP that is refused and then deleted leaves nothing in the Service."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    shown(cluster)
+    cluster.virtual_ips.clear()
+    cluster.unreadable.append(unreadable())
+    shown(cluster)
+    cluster.unreadable.clear()
+    assert shown(cluster) == ()
+
+
+def test_a_refused_member_keeps_nothing_of_its_group() -> None:
+    """What a sibling gave up stays gone, although a refused member shares its election."""
+    cluster = Cluster(services=[service(), service("apache")])
+    cluster.declare("a", addresses=["192.0.2.101"], group="front", **REF)
+    cluster.declare("b", addresses=["192.0.2.102"], group="front", **REF)
+    assert shown(cluster) == ("192.0.2.101", "192.0.2.102")
+    cluster.declare("b", addresses=["192.0.2.102", "192.0.2.300"], group="front", **REF)
+    cluster.declare("a", addresses=["192.0.2.101"], group="front", serviceRef={"name": "apache"})
+    assert shown(cluster) == ("192.0.2.102",)
+    assert shown(cluster, "apache") == ("192.0.2.101",)
+
+
+def test_who_holds_does_not_matter() -> None:
+    """Moves and outages write nothing to the Service."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    shown(cluster)
+    keeper = StatusKeeper()
+    for node in ("n1", "n2"):
+        cluster.claim(node)
+        assert ingresses(cluster.round(keeper)) == []
+        cluster.release(node, WEB)
+        assert ingresses(cluster.round(keeper)) == []
