@@ -77,8 +77,9 @@ class Ledger:
         self.warnings.append(Problem(label(virtual_ip), path, text))
 
     def is_refused(self, virtual_ip: VirtualIP) -> bool:
-        """Return whether a VirtualIP is refused."""
-        return id(virtual_ip) in self._refusals
+        """Return whether a VirtualIP is refused, and not merely on its way."""
+        reason, _problems = self._refusals.get(id(virtual_ip), (Reason.ACCEPTED, ()))
+        return reason not in (Reason.ACCEPTED, Reason.MOVING)
 
     def statuses(
         self, candidates: Mapping[str, bool], kept: Mapping[str, str]

@@ -64,6 +64,10 @@ class Judge:
             for router in inputs.allocated or ()
             if router.spec.retired or router.name not in wanted
         )
+        self._owners = {
+            router.name: {f"{each.namespace}/{each.name}" for each in router.spec.owners}
+            for router in inputs.allocated or ()
+        }
 
     @property
     def pools(self) -> PoolBook:
@@ -85,6 +89,7 @@ class Judge:
             (Reason.NOT_IN_POOL, self._pool_findings(virtual_ip, draft)),
             (Reason.IMMUTABLE, _immutable_findings(virtual_ip, draft)),
             (Reason.GROUP_MISMATCH, disagreements(virtual_ip, draft)),
+            (Reason.MOVING, self._moving_findings(virtual_ip, draft)),
             (Reason.ADDRESS_IN_USE, self._address_findings(virtual_ip, draft)),
             (Reason.INVALID, self._size_findings(draft, addresses)),
             (
@@ -144,6 +149,21 @@ class Judge:
                 ),
             )
 
+    def _moving_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
+        """Yield the addresses that only the election that it leaves still has.
+
+        It goes on without them: nobody may hold an address for two elections at a time.
+        """
+        addresses = normalised(virtual_ip.spec.addresses)
+        holders = [self._claims.addresses.holder(address, draft.name) for address in addresses]
+        left = {name for name in holders if name is not None}
+        if not all(virtual_ip.key in self._owners[name] for name in left):
+            return
+        for number, (address, holder) in enumerate(zip(addresses, holders, strict=True)):
+            if holder is not None:
+                text = f"{address} {_let_go_by(holder)}"
+                yield f"spec.addresses[{number}]", text
+
     def _address_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
         for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
             path = f"spec.addresses[{number}]"
@@ -156,7 +176,7 @@ class Judge:
 
     def _held_by(self, router: str) -> str:
         if router in self._leaving:
-            return f"is still being released by {display_name(router)}: it is free in a moment"
+            return _let_go_by(router)
         return f"belongs to {display_name(router)}: remove it there first, or choose another"
 
     def _size_findings(self, draft: Draft, addresses: tuple[Address, ...]) -> Iterator[Finding]:
@@ -231,6 +251,10 @@ def remembered_virtual_router_id(virtual_ip: VirtualIP) -> int | None:
         if router.name == virtual_ip.router_name and router.virtual_router_id in VIRTUAL_ROUTER_IDS:
             return router.virtual_router_id
     return None
+
+
+def _let_go_by(router: str) -> str:
+    return f"is still being released by {display_name(router)}: it is free in a moment"
 
 
 def display_name(router: str) -> str:

@@ -104,7 +104,8 @@ def _kept(
 ) -> dict[str, str]:
     """Return the election that runs on for each VirtualIP that is refused, by NAMESPACE/NAME.
 
-    It is another than the one that is asked for where the refused edit changes the group.
+    It is another than the one that is asked for where the refused edit changes the group. One
+    that is moving has left its election.
     """
     running = {
         f"{owner.namespace}/{owner.name}": name

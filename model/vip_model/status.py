@@ -22,6 +22,8 @@ class Reason(enum.StrEnum):
     GROUP_MISMATCH = "GroupMismatch"
     IMMUTABLE = "Immutable"
     NOT_IN_POOL = "NotInPool"
+    # No refusal: it is accepted as soon as the election that it leaves has let go.
+    MOVING = "Moving"
 
 
 # What two VirtualIPs do to each other; either of them alone would be accepted.

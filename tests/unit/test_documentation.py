@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import re
 from pathlib import Path
 
@@ -12,6 +13,13 @@ import yaml
 from support.rings import ROOT
 from support.statuses import router_status, status
 from support.tree import our_files
+from vip_model.status import Reason as AcceptedReason
+from vip_operator import metrics as operator_metrics
+from vip_operator.core.announcements import EventReason
+from vip_operator.core.candidates import CandidateReason
+from vip_operator.core.conditions import Reason as ConditionReason
+from vip_operator.report import Report as OperatorReport
+from vip_operator.report import Tally
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, GateDetail, Report
 from vip_speaker.messages import VerdictState
@@ -68,7 +76,7 @@ def test_operations_explain_every_reason() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """docs/metrics.md has every metric of ours that the agent can serve, and none besides."""
+    """docs/metrics.md has every metric of ours that agent or operator serve, and none besides."""
     gate = GateDetail(
         router="shop/web", name="web", kind="httpGet", state=VerdictState.PASSING, reason=""
     )
@@ -78,9 +86,39 @@ def test_every_metric_is_documented() -> None:
         configuration=Configuration(source="vip.yaml"),
         gates=[gate],
     )
-    served = re.findall(r"^# TYPE (vip_speaker_\w+)", render(report).decode(), re.MULTILINE)
+    of_operator = operator_metrics.render(
+        OperatorReport(
+            identity="one",
+            is_leader=True,
+            tally=Tally(),
+            writes={},
+            watch_restarts=0,
+            troubles=(),
+            hindrances=(),
+        )
+    )
+    text = (render(report) + of_operator).decode()
+    served = re.findall(r"^# TYPE (vip_(?:speaker|operator)_\w+)", text, re.MULTILINE)
     page = (ROOT / "docs/metrics.md").read_text()
     assert sorted(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == sorted(served)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [AcceptedReason, ConditionReason, EventReason, CandidateReason],
+    ids=lambda one: one.__module__,
+)
+def test_every_word_of_the_status_is_explained(words: type[enum.StrEnum]) -> None:
+    """docs/kubernetes.md explains each reason of a condition, of an event and of a candidate."""
+    page = (ROOT / "docs/kubernetes.md").read_text()
+    assert [word for word in words if f"\n| `{word}` |" not in page] == []
+
+
+def test_every_reason_that_is_explained_exists() -> None:
+    """docs/kubernetes.md explains no reason that the code does not have."""
+    page = (ROOT / "docs/kubernetes.md").read_text()
+    explained = set(re.findall(r"^\| `([A-Z]\w+)` \|", page, re.MULTILINE))
+    assert explained == {*AcceptedReason, *ConditionReason, *EventReason, *CandidateReason}
 
 
 def test_pages_that_the_code_names_are_there() -> None:

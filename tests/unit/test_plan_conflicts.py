@@ -430,3 +430,30 @@ def test_refused_change_of_group_takes_no_address_away() -> None:
     assert router_of(after, "vip.shop.web") == router_of(before, "vip.shop.web")
     (refusal,) = after.refusals
     assert (refusal.router, refusal.has_candidates) == ("vip.shop.web", True)
+
+
+def test_change_of_group_waits_until_the_old_election_has_let_go() -> None:
+    """A VirtualIP that joins a group is moving until its own election is retired and gone."""
+    grouped = vip("a", addresses=["192.0.2.101"], group="front")
+    before = in_cluster([grouped, vip("web", addresses=["192.0.2.100"])])
+    joins = vip("web", addresses=["192.0.2.100"], group="front")
+    moving = in_cluster([grouped, joins], before.virtual_routers)
+    assert verdicts(moving)["shop/web"] is Reason.MOVING
+    assert router_of(moving, "vip.shop.web").spec.retired
+    left = [each for each in moving.virtual_routers if not each.spec.retired]
+    there = in_cluster([grouped, joins], left)
+    assert there.refusals == ()
+    (instance,) = router_of(there, "group.shop.front").spec.instances
+    assert instance.addresses == ("192.0.2.101", "192.0.2.100")
+
+
+def test_leaving_a_group_waits_until_the_group_has_let_go() -> None:
+    """A VirtualIP that leaves a group is moving until the group is without its address."""
+    mail = vip("mail", addresses=["192.0.2.101"], group="front")
+    before = in_cluster([mail, vip("web", addresses=["192.0.2.100"], group="front")])
+    leaves = vip("web", addresses=["192.0.2.100"])
+    moving = in_cluster([mail, leaves], before.virtual_routers)
+    assert verdicts(moving)["shop/web"] is Reason.MOVING
+    (instance,) = router_of(moving, "group.shop.front").spec.instances
+    assert instance.addresses == ("192.0.2.101",)
+    assert in_cluster([mail, leaves], moving.virtual_routers).refusals == ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from vip_model.errors import Problem
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.status import Reason as AcceptedReason
 from vip_operator.core.changes import EmitEvent, EventType
 from vip_operator.core.claims import NOBODY, Claim, Holding, Standing, settling_ns
 from vip_operator.core.conditions import (
@@ -162,7 +163,7 @@ def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
     told = _Told(
         node=node,
         contested=is_true(subject.told_conditions, CONTESTED),
-        refused=accepted is not None and accepted.status == FALSE,
+        refused=_is_refused(accepted),
     )
     if subject.told_current:
         told.warnings = {_text(each) for each in warnings}
@@ -172,7 +173,7 @@ def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
 def _judgement(subject: Subject, told: _Told) -> list[EmitEvent]:
     """Tell that the VirtualIP is refused, or accepted again."""
     accepted = find(subject.conditions, ACCEPTED)
-    refused = accepted is not None and accepted.status == FALSE
+    refused = _is_refused(accepted)
     if refused == told.refused:
         return []
     told.refused = refused
@@ -180,6 +181,15 @@ def _judgement(subject: Subject, told: _Told) -> list[EmitEvent]:
         text = f"{subject.addresses} is accepted"
         return [subject.event(EventReason.ACCEPTED, text, normal=True)]
     return [subject.event(EventReason.REFUSED, f"{accepted.reason}: {accepted.message}")]
+
+
+def _is_refused(accepted: Condition | None) -> bool:
+    """Return whether a VirtualIP is refused, and not merely on its way to another election."""
+    return (
+        accepted is not None
+        and accepted.status == FALSE
+        and accepted.reason != AcceptedReason.MOVING
+    )
 
 
 def _advice(subject: Subject, told: _Told, warnings: Iterable[Problem]) -> list[EmitEvent]:

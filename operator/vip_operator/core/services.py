@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from vip_model.addresses import normalised
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.status import Reason
 from vip_operator.core.changes import SetIngress
 from vip_operator.core.facts import Facts
 from vip_operator.core.snapshot import ServiceObject
@@ -89,7 +90,10 @@ class _Wishes:
 
 
 def _wishes(facts: Facts, routers: Mapping[str, VirtualRouter]) -> _Wishes:
-    judged = {status.virtual_ip: status.accepted for status in facts.plan.statuses}
+    judged = {
+        status.virtual_ip: status.accepted or status.reason is Reason.MOVING
+        for status in facts.plan.statuses
+    }
     accepted: dict[_ServiceKey, list[tuple[str, tuple[str, ...]]]] = {}
     kept: dict[str, list[tuple[str, frozenset[str]]]] = {}
     spoken_for: dict[str, set[str]] = {}

@@ -134,3 +134,29 @@ def test_virtual_router_deleted_by_hand_comes_back(stage: Stage) -> None:
     after = stage.api.get(VIRTUAL_ROUTERS, name)
     assert after["spec"]["instances"] == before["spec"]["instances"]
     assert after["spec"]["candidates"] == before["spec"]["candidates"]
+
+
+def test_move_into_a_group_and_out_again(stage: Stage, figure: Figure) -> None:
+    """A VirtualIP that joins or leaves a group is held by one host again within two seconds."""
+    stage.apply(virtual_ip("mail", [SECOND], group="front"))
+    stage.apply(virtual_ip("web", [VIP]))
+    for name in ("mail", "web"):
+        stage.await_condition(name, "Ready", "True")
+    for group in ("front", ""):
+        with Probing(stage.lan["client"], [f"icmp:{VIP}", f"icmp:{SECOND}"], 100) as probing:
+            stage.apply(virtual_ip("web", [VIP], group=group))
+            router = f"group.{NAMESPACE}.front" if group else f"vip.{NAMESPACE}.web"
+            until(
+                f"web in {router}",
+                lambda router=router: (
+                    [r["name"] for r in stage.status("web").get("routers", ())] == [router]
+                ),
+                10.0,
+                show=lambda: stage.describe("web"),
+            )
+            stage.await_condition("web", "Ready", "True")
+            throughout("one holder", lambda: len(stage.lan.holders(VIP)) == 1, 4.0)
+        gap_ms = probing.results[f"icmp:{VIP}"].longest_gap_ms
+        figure(f"gap when it {'joins' if group else 'leaves'} a group, ms", round(gap_ms))
+        assert gap_ms < 2000
+        assert probing.results[f"icmp:{SECOND}"].lost == 0
