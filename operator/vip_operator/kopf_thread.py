@@ -27,6 +27,10 @@ from vip_kube.errors import AccessError, UnreachableError
 from vip_kube.kinds import Kind
 from vip_kube.tokens import TokenSource
 
+# Of no use without kopf's peering; kopf would make one of the user's name, and ours need not have
+# an entry in /etc/passwd. Its type is not public.
+_IDENTITY: Any = "vip-operator"
+
 _STOP_SECONDS = 1.0
 _CANCELLATIONS = 20
 _CANCELLATION_SECONDS = 0.1
@@ -124,6 +128,7 @@ class KopfThread:
             settings=_settings(),
             clusterwide=True,
             standalone=True,
+            identity=_IDENTITY,
             ready_flag=self._ready,
         )
         stopping = asyncio.ensure_future(stop.wait())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from vip_kube.backoff import Backoff
@@ -27,6 +28,9 @@ from vip_operator.kopf_thread import Hear, KopfThread
 from vip_operator.log import Trouble
 
 KINDS = (VIRTUAL_IPS, VIRTUAL_IP_POOLS, VIRTUAL_ROUTERS, SPEAKERS, NODES, SERVICES)
+
+# A life of kopf that lasted so long was no failure to start.
+_SETTLED_SECONDS = 30.0
 
 _log = logging.getLogger("operator.watch")
 
@@ -57,6 +61,7 @@ class Watch:
         self._backoff = backoff
         self._kopf: KopfThread | None = None
         self._unserved: tuple[Kind, ...] = ()
+        self._why_ended = ""
         self._discovery = Trouble(_log, "ask the API server what it serves")
         self.restarts = 0
         """How often kopf had to be started anew."""
@@ -75,6 +80,7 @@ class Watch:
         while True:
             await self._until_served()
             self._relist("the watch begins")
+            began = time.monotonic()
             self._kopf = self._start(self._told)
             try:
                 error = await self._kopf.ended()
@@ -82,8 +88,17 @@ class Watch:
                 await self._kopf.stop()
                 self._kopf = None
             self.restarts += 1
-            _log.warning("The watch broke off and is started anew: %s", error or "no reason given")
+            if time.monotonic() - began >= _SETTLED_SECONDS:
+                self._backoff.reset()
+                self._why_ended = ""
+            self._note_end(str(error) if error else "no reason given")
             await asyncio.sleep(self._backoff.next_seconds())
+
+    def _note_end(self, why: str) -> None:
+        """Log why kopf ended; the same again and again only once."""
+        if why != self._why_ended:
+            _log.warning("The watch broke off and is started anew: %s", why)
+        self._why_ended = why
 
     def _told(self, kind: Kind, kind_of_event: str | None, content: Object) -> None:
         if kind_of_event is None:
@@ -102,7 +117,6 @@ class Watch:
                 self._discovery.ends()
                 self._note_unserved(unserved)
                 if not unserved:
-                    self._backoff.reset()
                     return
             await asyncio.sleep(self._backoff.next_seconds())
 
