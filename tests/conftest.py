@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from support.figures import FIGURES, Figure
-from support.rings import RINGS, ring_of, why_no_api_ring, why_no_network_ring
+from support.rings import (
+    RINGS,
+    ring_of,
+    why_no_api_ring,
+    why_no_cluster_ring,
+    why_no_network_ring,
+)
 
-_REASONS = {"api": why_no_api_ring, "network": why_no_network_ring}
+_REASONS = {
+    "api": why_no_api_ring,
+    "network": why_no_network_ring,
+    "cluster": why_no_cluster_ring,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

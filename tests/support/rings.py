@@ -7,9 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from vip_lab.cluster.packages import why_no_cluster
 from vip_lab.kubernetes import binaries
 
-RINGS = ("unit", "conformance", "simulation", "api", "network")
+RINGS = ("unit", "conformance", "simulation", "api", "network", "cluster")
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 
@@ -28,6 +29,11 @@ def why_no_api_ring() -> str | None:
     if shutil.which("openssl") is None:
         return "needs the command openssl: `make setup` installs it on Debian"
     return binaries.why_no_binaries()
+
+
+def why_no_cluster_ring() -> str | None:
+    """Return why no cluster of real nodes can be started here, None if it can."""
+    return why_no_network_ring() or why_no_cluster()
 
 
 def why_no_network_ring() -> str | None:

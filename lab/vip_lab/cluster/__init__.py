@@ -1,0 +1,1 @@
+"""A Kubernetes cluster of real nodes in network namespaces, without Docker and without registry."""

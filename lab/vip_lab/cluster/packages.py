@@ -1,0 +1,46 @@
+"""Whether a cluster can run here, and if not, why."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from vip_lab.kubernetes import binaries
+from vip_lab.kubernetes.binaries import ROOT
+
+NODE_BINARIES = ("kubelet", "kube-proxy", "kube-scheduler")
+
+_INSTALLER = ROOT / "hack/cluster-packages"
+_SECONDS = 30
+
+
+def missing_packages() -> list[str]:
+    """Return the Debian packages that `hack/cluster-packages` would install."""
+    done = subprocess.run(
+        [_INSTALLER, "--missing"], capture_output=True, text=True, check=True, timeout=_SECONDS
+    )
+    return done.stdout.split()
+
+
+def why_no_cluster() -> str | None:
+    """Return why no cluster can be started here, None if it can."""
+    if os.geteuid() != 0:
+        return "needs root for namespaces and mounts: run it as root or with sudo"
+    if platform.machine() != "x86_64":
+        return (
+            f"needs an x86_64 machine, as its pause image is for that; this is {platform.machine()}"
+        )
+    reason = binaries.why_no_binaries()
+    if reason is not None:
+        return reason
+    lacking = [name for name in NODE_BINARIES if not os.access(binaries.path(name), os.X_OK)]
+    if lacking:
+        return f"needs {', '.join(lacking)}: `make kube-binaries` builds them"
+    packages = missing_packages()
+    if packages:
+        return f"needs the packages {', '.join(packages)}: `hack/cluster-packages` installs them"
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        return "needs a kernel with overlayfs"
+    return None

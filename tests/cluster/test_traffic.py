@@ -1,0 +1,82 @@
+"""Ways in which traffic gets from the address to the program."""
+
+from __future__ import annotations
+
+from support.installation import Installation, web_application, web_pod
+from support.workloads import WEB_PORT, container, pod
+from vip_kube.kinds import PODS, SERVICES, VIRTUAL_IPS
+from vip_lab.client import Probing, answers, fetch
+from vip_lab.wait import until
+
+VIP, OTHER = "192.0.2.100", "192.0.2.101"
+
+
+def test_cluster_traffic_policy(installation: Installation, namespace: str) -> None:
+    """With externalTrafficPolicy Cluster any ready endpoint will do, wherever the address is."""
+    cluster = installation.cluster
+    policy = {"externalTrafficPolicy": "Cluster"}
+    with web_application(installation, "web", namespace, VIP, **policy) as holder:
+        pods = {node: web_pod(installation, "web", namespace, node) for node in cluster.names}
+        cluster.kubectl("exec", pods[holder], f"-n={namespace}", "--", "rm", "/tmp/ready")
+        until(
+            "a page of another node",
+            lambda: answers(cluster.client, VIP) not in (None, pods[holder]),
+            10.0,
+        )
+        assert installation.holders(VIP) == [holder]
+        ingress = cluster.api.get(SERVICES, "web", namespace)["status"]["loadBalancer"]["ingress"]
+        assert [each["ip"] for each in ingress] == [VIP]
+
+
+def test_host_network_pods(installation: Installation, namespace: str) -> None:
+    """Pods on the nodes' own network serve the address without a Service, and gate it."""
+    cluster = installation.cluster
+    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
+    script = (
+        f"cd /tmp && touch ready && hostname >index.html && exec python -m http.server {WEB_PORT}"
+    )
+    for node in cluster.names:
+        web = container("web", "sh", "-c", script, readinessProbe={**probe, "failureThreshold": 1})
+        body = pod(f"edge-{node}", namespace, web, nodeName=node, hostNetwork=True)
+        body["metadata"]["labels"] = {"app": "edge"}
+        cluster.kubectl.apply(body)
+    gate = {"name": "edge", "pods": {"selector": {"matchLabels": {"app": "edge"}}}}
+    installation.apply("edge", namespace, VIP, gates=[gate])
+    try:
+        holder = installation.await_ready("edge", namespace)
+        assert fetch(cluster.client, VIP, WEB_PORT) == holder
+        cluster.kubectl("exec", f"edge-{holder}", f"-n={namespace}", "--", "rm", "/tmp/ready")
+        after = installation.await_holder(VIP, installation.others(holder), 8.0)
+        assert fetch(cluster.client, VIP, WEB_PORT) == after
+    finally:
+        cluster.api.delete(VIRTUAL_IPS, "edge", namespace)
+        for node in cluster.names:
+            cluster.api.delete(PODS, f"edge-{node}", namespace, at_once=True)
+
+
+def test_two_addresses_that_back_each_other_up(installation: Installation, namespace: str) -> None:
+    """Two addresses live on two nodes; without one of them the other holds both, and back."""
+    cluster = installation.cluster
+    orders = {VIP: ["n1", "n2"], OTHER: ["n2", "n1"]}
+    for name, (address, order) in zip(("front-a", "front-b"), orders.items(), strict=True):
+        installation.apply(name, namespace, address, placement={"preferredNodes": order})
+    try:
+        for address, order in orders.items():
+            installation.await_holder(address, order[:1], 15.0)
+        installation.await_ready("front-a", namespace)
+        with Probing(cluster.client, [f"icmp:{OTHER}"], 100) as probing:
+            cluster.power_off("n1")
+            installation.await_holder(VIP, ["n2"], 8.0)
+            cluster.power_on("n1")
+            cluster.await_ready("n1")
+            # It prefers n1, and may go back only when that node can serve.
+            installation.await_holder(VIP, ["n1"], 60.0)
+        assert probing.results[f"icmp:{OTHER}"].lost == 0
+    finally:
+        if not cluster["n1"].running:
+            cluster.power_on("n1")
+            cluster.await_ready("n1")
+        for name in ("front-a", "front-b"):
+            cluster.api.delete(VIRTUAL_IPS, name, namespace)
+        until("no holder", lambda: not installation.holders(VIP), 20.0)
+        installation.await_speakers()
