@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 import pytest
@@ -148,9 +149,7 @@ def test_move_into_a_group_and_out_again(stage: Stage, figure: Figure) -> None:
             router = f"group.{NAMESPACE}.front" if group else f"vip.{NAMESPACE}.web"
             until(
                 f"web in {router}",
-                lambda router=router: (
-                    [r["name"] for r in stage.status("web").get("routers", ())] == [router]
-                ),
+                functools.partial(_is_in, stage, "web", router),
                 10.0,
                 show=lambda: stage.describe("web"),
             )
@@ -160,3 +159,8 @@ def test_move_into_a_group_and_out_again(stage: Stage, figure: Figure) -> None:
         figure(f"gap when it {'joins' if group else 'leaves'} a group, ms", round(gap_ms))
         assert gap_ms < 2000
         assert probing.results[f"icmp:{SECOND}"].lost == 0
+
+
+def _is_in(stage: Stage, name: str, router: str) -> bool:
+    """Return whether the status says that a VirtualIP belongs to this VirtualRouter alone."""
+    return [each["name"] for each in stage.status(name).get("routers", ())] == [router]
