@@ -116,6 +116,14 @@ class DesiredRouter(Message, frozen=True, kw_only=True):
     gates: list[DesiredGate] = []
 
 
+class KnownRouter(Message, frozen=True, kw_only=True):
+    """A virtual router of ours, whoever runs it, and where its adverts may come from."""
+
+    family: Family
+    virtual_router_id: int = msgspec.field(name="virtualRouterID")
+    sources: list[str] | None = None  # None means anyone on the link
+
+
 class Desired(Message, frozen=True, kw_only=True, tag_field="type", tag="desired"):
     """Everything this node should run. Sent whole at every change; idempotent."""
 
@@ -125,6 +133,9 @@ class Desired(Message, frozen=True, kw_only=True, tag_field="type", tag="desired
     routers: list[DesiredRouter] = []
     retired: list[str] = []
     complete: bool = False
+    # Every virtual router of ours that the agent knows, also those that this node takes no part
+    # in. None: it does not say, and then the engine calls nobody a stranger.
+    known: list[KnownRouter] | None = None
 
 
 class Verdict(Message, frozen=True, kw_only=True):
@@ -152,7 +163,7 @@ class StatusRequest(Message, frozen=True, kw_only=True, tag_field="type", tag="s
 
 
 class Subscribe(Message, frozen=True, kw_only=True, tag_field="type", tag="subscribe"):
-    """Receive `Hello` now, and `Transition` and `Interfaces` from now on."""
+    """Receive `Hello` now, and `Transition`, `Interfaces` and `ForeignRouters` from now on."""
 
     version: int = VERSION
 
@@ -198,6 +209,22 @@ class Interfaces(Message, frozen=True, kw_only=True, tag_field="type", tag="inte
 
     version: int = VERSION
     interfaces: list[InterfaceReport]
+
+
+class ForeignRouter(Message, frozen=True, kw_only=True):
+    """A virtual router that is none of ours, heard on the link."""
+
+    interface: str
+    family: Family
+    virtual_router_id: int = msgspec.field(name="virtualRouterID")
+    source: str  # who sends its adverts
+
+
+class ForeignRouters(Message, frozen=True, kw_only=True, tag_field="type", tag="foreignRouters"):
+    """Which virtual routers of others are heard has changed; the whole list."""
+
+    version: int = VERSION
+    foreign: list[ForeignRouter]
 
 
 class GateStatus(Message, frozen=True, kw_only=True):
@@ -252,9 +279,10 @@ class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusRe
     drops: dict[str, int] = {}
     orphaned: list[str] = []
     interfaces: list[InterfaceReport] = []
+    foreign: list[ForeignRouter] = []
 
 
-FromEngine = Hello | Transition | Interfaces | Status
+FromEngine = Hello | Transition | Interfaces | ForeignRouters | Status
 
 _encoder = msgspec.json.Encoder()
 _to_engine: msgspec.json.Decoder[ToEngine] = msgspec.json.Decoder(ToEngine)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from vip_speaker.messages import (
+    ForeignRouter,
     RouterStatus,
     Status,
     StatusRequest,
@@ -23,6 +24,7 @@ from vip_speaker.messages import (
 
 _TIMEOUT_SECONDS = 3.0
 _READ_BYTES = 1 << 16
+_STRANGERS_SHOWN = 8
 _HEADERS = (
     "NAME",
     "ADDRESS",
@@ -88,9 +90,9 @@ def _read_status(connection: socket.socket) -> Status:
 
 
 def document(status: Status) -> dict[str, Any]:
-    """Return the status as `--json` prints it: node and virtual routers."""
+    """Return the status as `--json` prints it: node, virtual routers, and those of others."""
     whole = msgspec.to_builtins(status)
-    return {"node": whole["node"], "virtualRouters": whole["virtualRouters"]}
+    return {field: whole[field] for field in ("node", "virtualRouters", "foreign")}
 
 
 def table(status: Status, now: datetime) -> str:
@@ -102,6 +104,8 @@ def table(status: Status, now: datetime) -> str:
         lines.append("No virtual router runs here.")
     if status.orphaned:
         lines += ["", f"Kept although no longer planned: {', '.join(status.orphaned)}"]
+    if status.foreign:
+        lines += ["", f"Virtual routers of others on the link: {_strangers(status.foreign)}"]
     if status.drops:
         drops = ", ".join(f"{reason} {count}" for reason, count in sorted(status.drops.items()))
         lines += ["", f"Packets dropped that belong to no virtual router here: {drops}"]
@@ -114,6 +118,15 @@ def align(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join(cells).rstrip()
+
+
+def _strangers(foreign: Sequence[ForeignRouter]) -> str:
+    shown = [
+        f"VRID {each.virtual_router_id} from {each.source} on {each.interface}"
+        for each in foreign[:_STRANGERS_SHOWN]
+    ]
+    more = len(foreign) - len(shown)
+    return ", ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
 def _row(router: RouterStatus, now: datetime) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.objects import make_node
 from vip_speaker.agent.heartbeat import APPLIED_REVISION, lease_name
+from vip_speaker.messages import Family, ForeignRouter, StatusRequest
 
 ROLES = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -130,6 +131,33 @@ async def test_transitions_are_reported_at_once(
     assert abnormal == [
         {"router": scene.router, "state": "Initialize", "reason": "Interface eth0 has no carrier"}
     ]
+
+
+async def test_strangers_are_reported_at_once(api: ControlPlane, namespace: str) -> None:
+    """A virtual router of others is in the Speaker within a moment, and off it when silent."""
+    make_node(api.api, NODE, "192.0.2.1")
+    stranger = ForeignRouter(
+        interface="eth0", family=Family.IPV4, virtual_router_id=77, source="192.0.2.77"
+    )
+    async with a_scene(api, namespace) as scene:
+        await until("a report", scene.speaker)
+        assert scene.speaker()["foreign"] == []
+        scene.engine.hear_strangers(stranger)
+        # The engine is asked every 2 s anyway: sooner than that means that it was heard.
+        found = await until("the stranger", lambda: scene.speaker()["foreign"], 1.5)
+        before = api.api.get(SPEAKERS, NODE)["metadata"]["resourceVersion"]
+        scene.engine.hear_strangers(stranger)
+        asked = len(scene.engine.of_type(StatusRequest))
+        await until(
+            "more looks at the engine",
+            lambda: len(scene.engine.of_type(StatusRequest)) >= asked + 2,
+        )
+        after = api.api.get(SPEAKERS, NODE)["metadata"]["resourceVersion"]
+        scene.engine.hear_strangers()
+        await until("nobody", lambda: scene.speaker()["foreign"] == [], 1.5)
+
+    assert found == [{"interface": "eth0", "virtualRouterID": 77, "source": "192.0.2.77"}]
+    assert before == after
 
 
 async def test_an_idle_agent_writes_nothing_but_its_lease(

@@ -20,6 +20,8 @@ from vip_speaker.messages import (
     Counters,
     Desired,
     Family,
+    ForeignRouter,
+    ForeignRouters,
     InterfaceReport,
     RouterStatus,
     Status,
@@ -50,6 +52,7 @@ class PlayedEngine(FakeEngine):
         super().__init__(NODE)
         self.times: list[float] = []
         self._states: dict[str, tuple[str, str]] = {}
+        self._foreign: list[ForeignRouter] = []
 
     @property
     def desired(self) -> Desired | None:
@@ -89,6 +92,11 @@ class PlayedEngine(FakeEngine):
             )
         )
 
+    def hear_strangers(self, *foreign: ForeignRouter) -> None:
+        """Change who else is on the link and say so."""
+        self._foreign = list(foreign)
+        self.send(ForeignRouters(foreign=self._foreign))
+
     def _hear(self, message: ToEngine, writer: asyncio.StreamWriter) -> None:
         self.times.append(time.monotonic())
         if isinstance(message, StatusRequest):
@@ -104,6 +112,7 @@ class PlayedEngine(FakeEngine):
             revision=self.revision,
             virtual_routers=[self._router(each.name) for each in routers],
             interfaces=[ETH0],
+            foreign=self._foreign,
         )
 
     def _router(self, name: str) -> RouterStatus:

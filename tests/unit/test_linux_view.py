@@ -30,9 +30,10 @@ def link(
     carrier: bool = True,
     loopback: bool = False,
     master: int = 0,
+    mac: bytes | None = None,
 ) -> Link:
     """Return an interface."""
-    mac = bytes([2, 0, 0, 0, 0, index])
+    mac = bytes([2, 0, 0, 0, 0, index]) if mac is None else mac
     return Link(index, name, mac, up, carrier, loopback, kind, master, 1500)
 
 
@@ -309,3 +310,46 @@ def test_reports() -> None:
 def test_container_ends_are_not_reported(one: Link, reported: bool) -> None:
     """The node's end of a container's veth is left out, a veth that plays network card is not."""
     assert bool(NetworkView([one], []).reports()) is reported
+
+
+def test_where_others_are_listened_to() -> None:
+    """Every reported interface with a subnet, for each family that it has one of."""
+    expected = [(ETH0, "eth0", 4), (ETH0, "eth0", 6), (ETH1, "eth1", 4)]
+    assert VIEW.listening_places() == expected
+
+
+@pytest.mark.parametrize("subnet", ["192.0.2.77/32", "2001:db8::7/128", "fe80::7/64"])
+def test_a_host_address_is_no_subnet(subnet: str) -> None:
+    """Where there is room for nobody else, or every link has the same, nobody is listened to."""
+    assert view_of(address(ETH0, subnet)).listening_places() == []
+
+
+@pytest.mark.parametrize(
+    ("one", "ports", "heard"),
+    [
+        (link(ETH0, "eth0", up=False), [], False),
+        (link(ETH0, "veth1", kind="veth"), [], False),
+        (link(ETH0, "eth0", kind="veth"), [], True),
+        (link(ETH0, "dummy0", kind="dummy"), [], False),
+        (link(ETH0, "wg0", kind="wireguard", mac=b""), [], False),
+        (link(ETH0, "tunl0", kind="ipip", mac=bytes(4)), [], False),
+        (link(ETH0, "bond0", kind="bond"), [], True),
+        (link(ETH0, "eth0.5", kind="vlan"), [], True),
+        (link(ETH0, "docker0", kind="bridge"), [], False),
+        (link(ETH0, "cni0", kind="bridge"), [link(9, "veth9", kind="veth", master=ETH0)], False),
+        (link(ETH0, "br0", kind="bridge"), [link(9, "eth9", master=ETH0)], True),
+    ],
+    ids=lambda value: value.name if isinstance(value, Link) else None,
+)
+def test_what_is_a_link_with_neighbours(one: Link, ports: list[Link], heard: bool) -> None:
+    """Cards, VLANs, bonds and bridges with a card are; what only containers see is not."""
+    view = NetworkView([one, *ports], [address(ETH0, "192.0.2.11/24")])
+    assert bool(view.listening_places()) is heard
+
+
+def test_own_addresses_are_known_on_every_interface() -> None:
+    """The node's own are told apart from virtual and from others' addresses."""
+    assert VIEW.is_own(ip_address("192.0.2.11"))
+    assert VIEW.is_own(ip_address("10.0.0.1"))
+    assert not VIEW.is_own(ip_address("192.0.2.100"))
+    assert not VIEW.is_own(ip_address("192.0.2.12"))

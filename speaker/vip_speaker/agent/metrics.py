@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from vip_model.__about__ import __version__
 from vip_speaker.agent.report import Report
-from vip_speaker.messages import RouterStatus, VerdictState
+from vip_speaker.messages import RouterStatus, Status, VerdictState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -58,6 +59,7 @@ class _Moment(Collector):
         if report.engine is not None:
             yield from _routers(report.engine.node, report.engine.virtual_routers)
             yield _stray_packets(report.engine.drops)
+            yield _foreign_routers(report.engine)
 
 
 def _flag(name: str, text: str, value: bool) -> Metric:  # noqa: FBT001  a metric's value
@@ -170,6 +172,18 @@ def _stray_packets(counted: dict[str, int]) -> Metric:
     )
     for reason, count in counted.items():
         family.add_metric((reason,), count)
+    return family
+
+
+def _foreign_routers(engine: Status) -> Metric:
+    family = GaugeMetricFamily(
+        "vip_speaker_foreign_routers",
+        "Virtual routers of others that are heard on an interface",
+        labels=("interface",),
+    )
+    heard = Counter(each.interface for each in engine.foreign)
+    for interface in sorted({each.name for each in engine.interfaces} | heard.keys()):
+        family.add_metric((interface,), heard[interface])
     return family
 
 

@@ -13,9 +13,11 @@ import msgspec
 from vip_model.resources.speaker import (
     AbnormalRouter,
     ActiveRouter,
+    ForeignRouter,
     ReportedInterface,
     SpeakerStatus,
 )
+from vip_speaker.messages import ForeignRouter as HeardRouter
 from vip_speaker.messages import GateStatus, InterfaceReport, RouterStatus, Status, VerdictState
 
 _ACTIVE, _INITIALIZE = "Active", "Initialize"
@@ -37,6 +39,7 @@ def with_engine(
     return SpeakerStatus(
         interfaces=_interfaces(status.interfaces),
         features=features,
+        foreign=_foreign(status.foreign),
         active=tuple(active),
         abnormal=tuple(each for each in abnormal if each is not None),
     )
@@ -48,7 +51,8 @@ def without_engine(
     """Return the report of a node whose engine is away: it claims nothing.
 
     Args:
-        last: what the engine said last; its interfaces are most likely still there.
+        last: what the engine said last; its interfaces, and the virtual routers of others that it
+            heard on them, are most likely still there.
         routers: what it should run.
         features: what this speaker can do.
         reason: why it is away.
@@ -56,6 +60,7 @@ def without_engine(
     return SpeakerStatus(
         interfaces=_interfaces(last.interfaces) if last is not None else (),
         features=features,
+        foreign=_foreign(last.foreign) if last is not None else (),
         abnormal=tuple(
             AbnormalRouter(router=router, state=_INITIALIZE, reason=reason)
             for router in sorted(routers)
@@ -81,6 +86,18 @@ def _interfaces(reports: Iterable[InterfaceReport]) -> tuple[ReportedInterface, 
     return tuple(
         ReportedInterface(name=each.name, mac=each.mac, subnets=tuple(each.subnets))
         for each in reports
+    )
+
+
+def _foreign(heard: Iterable[HeardRouter]) -> tuple[ForeignRouter, ...]:
+    """Return the virtual routers of others; the order is the engine's, which changes with them."""
+    return tuple(
+        ForeignRouter(
+            interface=each.interface,
+            virtual_router_id=each.virtual_router_id,
+            source=each.source,
+        )
+        for each in heard
     )
 
 

@@ -15,17 +15,21 @@ from vip_speaker.engine import cache, changes, status
 from vip_speaker.engine.agenda import Agenda
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.clock import boottime_ns
+from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.reception import Reception
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
 from vip_speaker.engine.state_file import StateFile, boot_id
+from vip_speaker.engine.strangers import Strangers, ours
 from vip_speaker.linux.addresses import AddressWorker, DumpRequest, DumpResult
 from vip_speaker.linux.monitor import Event, Monitor
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.messages import (
     Desired,
+    ForeignRouter,
+    ForeignRouters,
     Hello,
     InterfaceReport,
     Interfaces,
@@ -56,19 +60,21 @@ class Engine:
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
         self._selector = selectors.DefaultSelector()
-        self._channels = Channels(self._selector, self._packet_arrived)
+        self._ears = Ears(self._selector, self._packet_arrived)
         self._worker = AddressWorker()
         self._monitor = Monitor()
         self._server = Server(listener, self._selector, self._message)
         self._node = Node(
             worker=self._worker,
-            channels=self._channels,
+            channels=Channels(self._ears),
             monitor=self._monitor,
             state_file=_open_state_file(settings),
             publish=self._publish,
         )
         self._fleet = Fleet(self._node)
-        self._reception = Reception(self._node, self._fleet)
+        self._strangers = Strangers()
+        self._foreign: list[ForeignRouter] = []
+        self._reception = Reception(self._node, self._fleet, self._strangers)
         self._agenda = Agenda()
         self._touched: set[Router] = set()
         self._desired = Desired(node=settings.node)
@@ -95,6 +101,9 @@ class Engine:
             self._desired = stored
             self._fleet.apply(boottime_ns(), stored)
             self._touch_all()
+            self._know_ours()
+        # Last: whoever resumes has not a millisecond to lose.
+        self._ears.listen(self._monitor.view.listening_places())
 
     def stop(self) -> None:
         """End in an orderly way: every address moves before this process is gone."""
@@ -110,7 +119,7 @@ class Engine:
         """Turn until stopped and every router has left."""
         while not self._finished(boottime_ns()):
             events = self._selector.select(self._timeout_seconds())
-            self._channels.drain()
+            self._ears.drain()
             for key, mask in events:
                 if key.data is not None:
                     key.data(mask)
@@ -123,6 +132,7 @@ class Engine:
         self._server.close()
         for router in self._fleet:
             router.close()
+        self._ears.close()
         self._worker.close()
         self._monitor.close()
         self._node.state_file.close()
@@ -138,7 +148,12 @@ class Engine:
     def _timeout_seconds(self) -> float | None:
         due = [
             at
-            for at in (self._agenda.next_ns(), self._stale_ns, self._stopping_until)
+            for at in (
+                self._agenda.next_ns(),
+                self._stale_ns,
+                self._stopping_until,
+                self._strangers.due_ns,
+            )
             if at is not None
         ]
         return max(0, min(due) - boottime_ns()) / SECOND_NS if due else None
@@ -148,7 +163,7 @@ class Engine:
         next_ns = self._agenda.next_ns()
         if next_ns is not None and next_ns <= now:
             # The process may have been frozen since it last looked.
-            self._channels.drain()
+            self._ears.drain()
             self._reschedule()
             now = boottime_ns()
             for router in self._agenda.take_due(now):
@@ -159,6 +174,9 @@ class Engine:
             self._stale_ns = None
             self._node.verdicts_stale = True
             self._judge_all(now)
+        if self._strangers.due_ns is not None and now >= self._strangers.due_ns:
+            self._strangers.review(now)
+            self._tell_of_strangers()
 
     def _settle(self) -> None:
         """Schedule what was touched, and take leave of what has ended."""
@@ -169,6 +187,7 @@ class Engine:
         for router in ended:
             self._agenda.forget(router)
         self._fleet.remove_ended()
+        self._know_ours()
         if self._stopping_until is None:
             # One that was wanted again while it was leaving starts afresh.
             self._fleet.apply(boottime_ns(), self._desired)
@@ -235,6 +254,9 @@ class Engine:
         if reports != self._reported:
             self._reported = reports
             self._server.publish(Interfaces(interfaces=reports))
+        self._ears.listen(self._monitor.view.listening_places())
+        self._strangers.keep_interfaces(now, {link.index for link in self._monitor.view.links})
+        self._tell_of_strangers()
 
     def _address_removed(self, now: int, index: int, address: Address) -> None:
         for router in self._fleet:
@@ -265,6 +287,7 @@ class Engine:
         self._desired = desired
         self._fleet.apply(boottime_ns(), desired)
         self._touch_all()
+        self._know_ours()
 
     def _take_verdicts(self, verdicts: Verdicts) -> None:
         now = boottime_ns()
@@ -277,6 +300,20 @@ class Engine:
         for router in self._fleet:
             router.judge(now)
         self._touch_all()
+
+    def _know_ours(self) -> None:
+        running = (router.desired for router in self._fleet)
+        self._strangers.know(boottime_ns(), ours(self._desired, running))
+        self._tell_of_strangers()
+
+    def _tell_of_strangers(self) -> None:
+        found = status.foreign(self._strangers.present, self._monitor.view)
+        if found == self._foreign:
+            return
+        _log_strangers("Heard virtual routers that are not ours", found, self._foreign)
+        _log_strangers("No longer heard, virtual routers that are not ours", self._foreign, found)
+        self._foreign = found
+        self._server.publish(ForeignRouters(foreign=found))
 
     def _publish(self, transition: Transition) -> None:
         self._server.publish(transition)
@@ -291,7 +328,7 @@ class Engine:
 
     def _status(self) -> Status:
         drops = dict(self._reception.drops)
-        if malformed := self._channels.malformed():
+        if malformed := self._ears.malformed():
             drops[DropReason.MALFORMED_IP_HEADER.value] = malformed
         return Status(
             node=self._settings.node,
@@ -300,6 +337,7 @@ class Engine:
             drops=drops,
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),
+            foreign=self._foreign,
         )
 
 
@@ -307,3 +345,13 @@ def _open_state_file(settings: Settings) -> StateFile:
     directory = Path(settings.state_directory)
     directory.mkdir(parents=True, exist_ok=True)
     return StateFile(directory / STATE_FILE_NAME, boot_id())
+
+
+def _log_strangers(what: str, these: list[ForeignRouter], without: list[ForeignRouter]) -> None:
+    told = [
+        f"VRID {each.virtual_router_id} from {each.source} on {each.interface}"
+        for each in these
+        if each not in without
+    ]
+    if told:
+        _log.info("%s: %s", what, ", ".join(told))

@@ -8,11 +8,14 @@ from collections import Counter
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.router import Router
+from vip_speaker.engine.strangers import Stranger, Strangers
 from vip_speaker.linux.sockets import Packet
+from vip_speaker.vrrp import version2
 from vip_speaker.vrrp.packet import DecodeError, DropReason, decode
 
 # A peer that sends rubbish does so every interval: one line per reason and hour is enough.
 _LOG_GAP_NS = 3600 * 1_000_000_000
+_LOGGED_MAX = 1024
 
 _log = logging.getLogger("engine")
 
@@ -20,9 +23,10 @@ _log = logging.getLogger("engine")
 class Reception:
     """Applies the receive ladder (RFC 9568 §7.1) and counts what it refuses."""
 
-    def __init__(self, node: Node, fleet: Fleet) -> None:
+    def __init__(self, node: Node, fleet: Fleet, strangers: Strangers) -> None:
         self._node = node
         self._fleet = fleet
+        self._strangers = strangers
         self._logged: dict[tuple[str, str], int] = {}
         self.drops: Counter[str] = Counter()
 
@@ -31,23 +35,45 @@ class Reception:
         try:
             decoded = decode(packet.payload, packet.source, packet.destination, packet.hop_limit)
         except DecodeError as error:
+            if error.reason is DropReason.VERSION:
+                self._hear_version_2(index, packet)
             self._drop(index, packet, error.reason, error.detail)
             return None
         advertisement = decoded.advertisement
-        version = packet.source.version
-        addressee = self._node.directory.get((index, version, advertisement.virtual_router_id))
+        virtual_router_id = advertisement.virtual_router_id
+        addressee = self._node.directory.get((index, packet.source.version, virtual_router_id))
         router = self._fleet.find(addressee.router) if addressee is not None else None
         if addressee is None or router is None:
-            detail = f"VRID {advertisement.virtual_router_id} is not configured here"
-            self._drop(index, packet, DropReason.UNKNOWN_VIRTUAL_ROUTER, detail)
+            heard = Stranger(index, virtual_router_id, packet.source)
+            if self._is_strange(packet, heard, advertisement.interval_ns):
+                detail = f"VRID {virtual_router_id} is not configured here"
+                self._drop(index, packet, DropReason.UNKNOWN_VIRTUAL_ROUTER, detail)
             return None
         objection = addressee.instance.objection_to(packet.source)
         if objection is not None:
+            if objection is DropReason.UNKNOWN_SENDER:
+                heard = Stranger(index, virtual_router_id, packet.source)
+                self._is_strange(packet, heard, advertisement.interval_ns)
             detail = "its sender is not one of this virtual router"
             self._drop(index, packet, objection, detail)
             return None
         router.hear(packet.received_ns, addressee.position, packet.source, advertisement)
         return router
+
+    def _is_strange(self, packet: Packet, heard: Stranger, interval_ns: int) -> bool:
+        """Return whether no router of ours sends such adverts, and then remember who does."""
+        if self._strangers.is_ours(heard):
+            return False
+        # One of our own was reflected, or came in on a second interface in the same network.
+        if not self._node.view.is_own(heard.source):
+            self._strangers.hear(packet.received_ns, heard, interval_ns)
+        return True
+
+    def _hear_version_2(self, index: int, packet: Packet) -> None:
+        found = version2.read(packet.payload) if packet.source.version == 4 else None
+        if found is not None:
+            heard = Stranger(index, found.virtual_router_id, packet.source, protocol=2)
+            self._is_strange(packet, heard, found.interval_ns)
 
     def _drop(self, index: int, packet: Packet, reason: DropReason, detail: str) -> None:
         """Count at the instance that the packet seems to be for, else for the whole engine."""
@@ -57,8 +83,14 @@ class Reception:
             addressee.instance.counters.drops[reason.value] += 1
         else:
             self.drops[reason.value] += 1
+        if reason is not DropReason.UNKNOWN_VIRTUAL_ROUTER:  # a stranger, which is no trouble
+            self._warn(packet, reason, detail)
+
+    def _warn(self, packet: Packet, reason: DropReason, detail: str) -> None:
         key = (reason.value, str(packet.source))
         last = self._logged.get(key)
         if last is None or packet.received_ns - last > _LOG_GAP_NS:
+            if len(self._logged) >= _LOGGED_MAX:
+                self._logged.clear()
             self._logged[key] = packet.received_ns
             _log.warning("Dropped an advert from %s: %s", packet.source, detail)

@@ -6,8 +6,15 @@ from collections.abc import Iterable
 
 from vip_speaker.engine import clock
 from vip_speaker.engine.router import Router
+from vip_speaker.engine.strangers import Stranger
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredInstance, InterfaceReport, RouterStatus
+from vip_speaker.messages import (
+    DesiredInstance,
+    Family,
+    ForeignRouter,
+    InterfaceReport,
+    RouterStatus,
+)
 from vip_speaker.vrrp.election import State
 
 
@@ -17,6 +24,21 @@ def interfaces(view: NetworkView) -> list[InterfaceReport]:
         InterfaceReport(name=name, mac=mac, subnets=list(subnets), carrier=carrier)
         for name, mac, subnets, carrier in view.reports()
     ]
+
+
+def foreign(strangers: Iterable[Stranger], view: NetworkView) -> list[ForeignRouter]:
+    """Return the strangers with the names of their interfaces, each once, in the same order."""
+    found = {
+        ForeignRouter(
+            interface=link.name,
+            family=Family.IPV4 if stranger.source.version == 4 else Family.IPV6,
+            virtual_router_id=stranger.virtual_router_id,
+            source=str(stranger.source),
+        ): None
+        for stranger in strangers
+        if (link := view.link_by_index(stranger.ifindex)) is not None
+    }
+    return list(found)
 
 
 def routers(running: Iterable[Router]) -> list[RouterStatus]:

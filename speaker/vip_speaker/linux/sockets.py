@@ -22,6 +22,7 @@ __all__ = [
     "AdvertReceiver",
     "AdvertSender",
     "AnnouncementSocket",
+    "GroupMembership",
     "MissingCapabilityError",
     "Packet",
     "check_capabilities",
@@ -51,6 +52,7 @@ _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 23, 2
 _TIMESPEC = struct.Struct("@ll")
 _MEMBERSHIP = struct.Struct("@iHH8s")  # interface, type, length of address, address
 _IPV4_MEMBERSHIP = struct.Struct("@4s4si")  # group, address of ours, interface
+_ANY_IPV4_ADDRESS = bytes(4)
 
 
 class Packet(NamedTuple):
@@ -168,6 +170,34 @@ class AdvertSender(_Closing):
         option(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
         self._socket.bind((str(source), 0, 0, ifindex))
         self._destination = (str(IPV6_GROUP), 0, 0, ifindex)
+
+
+class GroupMembership(_Closing):
+    """Keeps this host in the group on an interface, for switches that look (IGMP, MLD).
+
+    An `AdvertSender` is in the group itself; this is for who only listens. Nothing is received
+    here: the socket has no port.
+    """
+
+    def __init__(self, ifindex: int, family: int) -> None:
+        """Join. Raises OSError if the interface is not there or knows no multicast.
+
+        Args:
+            ifindex: index of the interface.
+            family: 4 or 6.
+        """
+        domain = socket.AF_INET if family == 4 else socket.AF_INET6
+        self._socket = socket.socket(domain, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            if family == 4:
+                group = _IPV4_MEMBERSHIP.pack(IPV4_GROUP.packed, _ANY_IPV4_ADDRESS, ifindex)
+                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+            else:
+                group = IPV6_GROUP.packed + struct.pack("@I", ifindex)
+                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        except BaseException:
+            self._socket.close()
+            raise
 
 
 class AdvertReceiver(_Closing):

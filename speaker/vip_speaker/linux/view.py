@@ -21,6 +21,7 @@ from vip_speaker.linux.rtnetlink import (
 
 Interface = IPv4Interface | IPv6Interface
 
+_MAC_BYTES = 6
 _CONTAINER_VETH_NAMES = ("veth*", "cali*", "lxc*")
 
 
@@ -38,6 +39,20 @@ class InterfaceFacts(NamedTuple):
     mac: str
     subnets: tuple[str, ...]
     carrier: bool
+
+
+class ListeningPlace(NamedTuple):
+    """Where adverts are listened for.
+
+    Attributes:
+        ifindex: index of the interface.
+        interface: its name.
+        version: IP version, 4 or 6.
+    """
+
+    ifindex: int
+    interface: str
+    version: int
 
 
 class NetworkView:
@@ -104,6 +119,10 @@ class NetworkView:
             and not one.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
         ]
         return min(candidates)[2] if candidates else None
+
+    def is_own(self, address: Address) -> bool:
+        """Return whether the node has the address, on whatever interface, as its own."""
+        return address in self._holders
 
     def subnets(self, index: int) -> tuple[Interface, ...]:
         """Return the node's own addresses on an interface with their prefix lengths."""
@@ -176,8 +195,31 @@ class NetworkView:
                 link.carrier,
             )
             for link in self.links
-            if link.up and not link.loopback and not _is_container_end(link)
+            if self._is_reported(link)
         ]
+
+    def listening_places(self) -> list[ListeningPlace]:
+        """Return where other hosts may speak VRRP, by interface index.
+
+        That is every interface of `reports` with a subnet that can hold somebody else. Tunnels and
+        dummy interfaces are no link with neighbours, and on a bridge that only containers are
+        attached to there is nobody else's router.
+        """
+        return [
+            ListeningPlace(link.index, link.name, version)
+            for link in self.links
+            if self._is_reported(link) and self._has_neighbours(link)
+            for version in (4, 6)
+            if any(_holds_others(subnet, version) for subnet in self.subnets(link.index))
+        ]
+
+    def _is_reported(self, link: Link) -> bool:
+        return link.up and not link.loopback and not _is_container_end(link)
+
+    def _has_neighbours(self, link: Link) -> bool:
+        if link.kind == "bridge":
+            return any(port.master == link.index and port.kind != "veth" for port in self.links)
+        return link.kind != "dummy" and len(link.mac) == _MAC_BYTES
 
     def _interface_by_subnet(self, address: Address | None) -> Link | str:
         if address is None:
@@ -234,6 +276,16 @@ def _interface(one: InterfaceAddress) -> Interface:
     if isinstance(one.address, IPv4Address):
         return IPv4Interface((one.address, one.prefix_length))
     return IPv6Interface((one.address, one.prefix_length))
+
+
+def _holds_others(subnet: Interface, version: int) -> bool:
+    network = subnet.network
+    is_link_local = version == 6 and network.is_link_local
+    return (
+        network.version == version
+        and network.prefixlen < network.max_prefixlen
+        and not is_link_local
+    )
 
 
 def _matches(link: Link, pattern: str) -> bool:
