@@ -1,4 +1,4 @@
-"""Write what is generated from the types: crds/*.yaml and the tables of docs/reference.md.
+"""Write what is generated from the types: crds/, their copies in the chart, docs/reference.md.
 
 With --check nothing is written, and the exit status says whether anything is out of date.
 """
@@ -16,6 +16,15 @@ from vip_model.reference import with_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "# Generated from model/vip_model by `make crds`; do not edit.\n"
+CHART_CRDS = "charts/vip-operator/charts/crds/templates"
+# Helm would delete a CustomResourceDefinition with the chart, and every VirtualIP with it.
+KEPT = """metadata:
+  annotations:
+    {{- if .Values.keep }}
+    helm.sh/resource-policy: keep
+    {{- end }}
+    vip-operator.io/chart: {{ .Chart.Name }}
+"""
 
 
 def crd_text(definition: dict[str, Any]) -> str:
@@ -24,10 +33,19 @@ def crd_text(definition: dict[str, Any]) -> str:
     return HEADER + text
 
 
+def chart_text(definition: dict[str, Any]) -> str:
+    """Return the same as a template that the chart's value `crds.keep` governs."""
+    return crd_text(definition).replace("metadata:\n", KEPT, 1)
+
+
 def generated(root: Path) -> dict[Path, str]:
     """Return every generated file and what it should hold."""
     files = {
         root / "crds" / f"{name}.yaml": crd_text(definition)
+        for name, definition in definitions().items()
+    }
+    files |= {
+        root / CHART_CRDS / f"{name}.yaml": chart_text(definition)
         for name, definition in definitions().items()
     }
     reference = root / "docs" / "reference.md"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 
@@ -12,6 +13,7 @@ EXIT_REFUSED = 1
 EXIT_USAGE = 2
 
 _DEFAULT_HTTP = ":8080"
+_DEFAULT_CLEANUP_SECONDS = 100.0
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -19,17 +21,24 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command.
 
     `plan` returns 0 if everything is accepted, 1 if something is refused, 2 if something cannot
-    be read; `run` what `vip_operator.run.main` says. Wrong usage is 2.
+    be read; `run` what `vip_operator.run.main` says; `cleanup` 0, or 1 if something is left.
+    Wrong usage is 2.
     """
+    commands = {"plan": _plan, "run": _run, "cleanup": _cleanup}
     try:
-        parsed = _parser().parse_args(arguments)
-        status = _run(parsed) if parsed.command == "run" else _plan(parsed)
+        parsed = parse(arguments)
+        status = commands[parsed.command](parsed)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough. Python would complain again when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_REFUSED
     return status
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed words; `command` names the subcommand. Exits with 2 on wrong usage."""
+    return _parser().parse_args(arguments)
 
 
 # Each command imports its own: `plan` must be quick, and works where kopf is not installed.
@@ -39,8 +48,7 @@ def _run(parsed: argparse.Namespace) -> int:
         from vip_operator import run  # noqa: PLC0415
         from vip_operator.core import settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        print(f"{error}: install vip-operator[operator]", file=sys.stderr)
-        return EXIT_USAGE
+        return _complain_of_missing(error)
     return run.main(
         run.Options(
             identity=parsed.identity or f"{os.uname().nodename}_{os.getpid()}",
@@ -52,9 +60,31 @@ def _run(parsed: argparse.Namespace) -> int:
             kubeconfig=parsed.kubeconfig,
             namespace=parsed.namespace,
             http=parsed.http,
+            speaker_template=parsed.speaker_template,
             log_level=parsed.log_level,
         )
     )
+
+
+def _cleanup(parsed: argparse.Namespace) -> int:
+    try:
+        from vip_operator import cleanup  # noqa: PLC0415
+        from vip_operator.core import settings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        return _complain_of_missing(error)
+    return cleanup.main(
+        cleanup.Options(
+            load_balancer_class=parsed.load_balancer_class or settings.LOAD_BALANCER_CLASS,
+            kubeconfig=parsed.kubeconfig,
+            namespace=parsed.namespace,
+            seconds=parsed.timeout,
+        )
+    )
+
+
+def _complain_of_missing(error: ModuleNotFoundError) -> int:
+    print(f"{error}: install vip-operator[operator]", file=sys.stderr)
+    return EXIT_USAGE
 
 
 def _plan(parsed: argparse.Namespace) -> int:
@@ -87,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_plan(commands)
     _add_run(commands)
+    _add_cleanup(commands)
     return parser
 
 
@@ -119,20 +150,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         " 3 another operator took over.",
         allow_abbrev=False,
     )
-    run.add_argument(
-        "--kubeconfig",
-        metavar="PATH",
-        type=_not_empty,
-        help="how to reach the API server (default: as the pod this runs in, else kubectl's)",
-    )
-    run.add_argument(
-        "--namespace",
-        metavar="NAMESPACE",
-        type=_not_empty,
-        default=os.environ.get("POD_NAMESPACE") or None,
-        help="where the Leases of operators and speakers are "
-        "(default: POD_NAMESPACE, else that of the pod or kubeconfig)",
-    )
+    _add_access(run, "where the Leases of operators and speakers are")
     run.add_argument(
         "--identity",
         metavar="NAME",
@@ -161,10 +179,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=frozenset(),
         help="VRIDs that are never allocated, such as 1,51-60",
     )
+    _add_load_balancer_class(run, "class of the Services whose status gets the addresses")
     run.add_argument(
-        "--load-balancer-class",
-        metavar="CLASS",
-        help="class of the Services whose status gets the addresses of their VirtualIPs",
+        "--speaker-template",
+        metavar="NAME",
+        type=_not_empty,
+        help="ConfigMap of that namespace whose key daemonset.yaml is the speakers' DaemonSet, "
+        "which is kept as it says (default: no DaemonSet is kept)",
     )
     run.add_argument(
         "--log-level",
@@ -172,6 +193,58 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default="info",
         help="least level logged (default %(default)s)",
     )
+
+
+def _add_cleanup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    cleanup = commands.add_parser(
+        "cleanup",
+        help="stop operator and speakers of a cluster, and remove what they have written",
+        description="Stop the operator, then the speakers, and remove what only they have written:"
+        " VirtualRouters, Speakers, Leases, and what is in the status of Services and VirtualIPs."
+        " VirtualIPs stay.",
+        epilog="Exit status: 0 all of it is gone, 1 something is left; what, is said.",
+        allow_abbrev=False,
+    )
+    _add_access(cleanup, "where operator and speakers are")
+    _add_load_balancer_class(cleanup, "class of the Services whose status is cleared")
+    cleanup.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=_DEFAULT_CLEANUP_SECONDS,
+        help="for all of it (default %(default)g)",
+    )
+
+
+def _add_access(parser: argparse.ArgumentParser, what_is_in_the_namespace: str) -> None:
+    parser.add_argument(
+        "--kubeconfig",
+        metavar="PATH",
+        type=_not_empty,
+        help="how to reach the API server (default: as the pod this runs in, else kubectl's)",
+    )
+    parser.add_argument(
+        "--namespace",
+        metavar="NAMESPACE",
+        type=_not_empty,
+        default=os.environ.get("POD_NAMESPACE") or None,
+        help=f"{what_is_in_the_namespace} "
+        "(default: POD_NAMESPACE, else that of the pod or kubeconfig)",
+    )
+
+
+def _add_load_balancer_class(parser: argparse.ArgumentParser, what_it_is: str) -> None:
+    parser.add_argument("--load-balancer-class", metavar="CLASS", help=what_it_is)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, such as 100")
+    return seconds
 
 
 def _not_empty(text: str) -> str:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -63,6 +63,7 @@ class Parts:
         relist: asked where a write shows that the store is wrong.
         backoff: after trouble with the API.
         error_backoff: after an error of our own.
+        speaker_trouble: why nodes have no speaker, as far as is known; empty where it is not.
     """
 
     store: Store
@@ -74,6 +75,7 @@ class Parts:
     relist: Callable[[str], None]
     backoff: Backoff
     error_backoff: Backoff
+    speaker_trouble: Callable[[], str] = lambda: ""
 
 
 class Loop:
@@ -151,7 +153,8 @@ class Loop:
         epoch = parts.epoch()
         if epoch is None or parts.store.missing:
             return  # whoever changes that wakes the loop
-        snapshot = parts.store.snapshot(parts.namespace)
+        stored = parts.store.snapshot(parts.namespace)
+        snapshot = replace(stored, speaker_trouble=parts.speaker_trouble())
         decided = self._decide(parts, snapshot, epoch)
         allowed = await parts.guard.allowed(decided.router_changes, decided.status_changes)
         if allowed.held:

@@ -22,6 +22,7 @@ from vip_operator import log
 from vip_operator.core.reconcile import Reconciler
 from vip_operator.core.settings import OperatorSettings
 from vip_operator.core.store import Store
+from vip_operator.daemonset_keeper import DaemonSetKeeper
 from vip_operator.feed import Feed, ReflectorFeed
 from vip_operator.guard import Guard
 from vip_operator.kopf_thread import Hear, KopfThread
@@ -57,6 +58,7 @@ class Options:
         kubeconfig: file that says how the API is reached; None: as a pod, or the default one.
         namespace: of the Leases; None: that of the pod or kubeconfig.
         http: ADDRESS:PORT to serve, None for none.
+        speaker_template: name of the ConfigMap with the speakers' DaemonSet; None: none is kept.
         log_level: least level logged.
     """
 
@@ -65,6 +67,7 @@ class Options:
     kubeconfig: str | None = None
     namespace: str | None = None
     http: str | None = None
+    speaker_template: str | None = None
     log_level: str = "info"
 
 
@@ -116,11 +119,10 @@ class Operator:
         # Whoever starts again under a name must not take an earlier self's Lease for its own.
         identity = f"{options.identity}_{secrets.token_hex(4)}"
         self._leader = Leader(
-            client, self._namespace, identity, self._least_epoch, self._loop.changed
+            client, self._namespace, identity, self._least_epoch, self._leadership_changed
         )
-        self._writer = Writer(
-            client, self._feed, lambda: self._leader.epoch is not None, options.identity
-        )
+        self._writer = Writer(client, self._feed, self._leads, options.identity)
+        self._keeper = self._daemon_set_keeper(options.speaker_template)
         leases = Selection(namespace=self._namespace)
         reflected = {PODS: _LIVING_PODS, ENDPOINT_SLICES: EVERYTHING, LEASES: leases}
         self._relister = Relister(
@@ -167,10 +169,11 @@ class Operator:
             self._loop.trouble,
             self._leader.trouble,
             *(reflector.trouble for reflector in self._reflectors),
+            *(self._keeper.api_troubles if self._keeper is not None else ()),
         )
         return Report(
             identity=self._options.identity,
-            is_leader=self._leader.epoch is not None,
+            is_leader=self._leads(),
             tally=self._loop.tally,
             writes=self._writer.counts,
             watch_restarts=self._watch.restarts,
@@ -199,6 +202,8 @@ class Operator:
     def _others(self) -> list[Coroutine[Any, Any, None]]:
         parts = [self._watch.run(), self._relister.run()]
         parts += [self._after_discovery(reflector.run()) for reflector in self._reflectors]
+        if self._keeper is not None:
+            parts.append(self._after_discovery(self._keeper.run()))
         if self._options.http is not None:
             parts.append(serve(self._options.http, self.report))
         return parts
@@ -211,6 +216,7 @@ class Operator:
             writer=self._writer,
             epoch=lambda: self._leader.epoch,
             namespace=self._namespace,
+            speaker_trouble=lambda: self._keeper.trouble if self._keeper is not None else "",
             relist=self._relister.ask,
             backoff=Backoff(self._chance),
             error_backoff=Backoff(
@@ -218,6 +224,18 @@ class Operator:
                 first_seconds=_ERROR_FIRST_SECONDS,
                 limit_seconds=_ERROR_LIMIT_SECONDS,
             ),
+        )
+
+    def _daemon_set_keeper(self, template: str | None) -> DaemonSetKeeper | None:
+        if template is None:
+            return None
+        return DaemonSetKeeper(
+            self._client,
+            self._namespace,
+            template,
+            self._leads,
+            changed=self._loop.changed,
+            backoff=Backoff(self._chance),
         )
 
     def _start_kopf(self, hear: Hear) -> KopfThread:
@@ -236,6 +254,14 @@ class Operator:
             part.close()
             raise
         await part
+
+    def _leads(self) -> bool:
+        return self._leader.epoch is not None
+
+    def _leadership_changed(self) -> None:
+        self._loop.changed()
+        if self._keeper is not None:
+            self._keeper.leadership_changed()
 
     def _least_epoch(self) -> int | None:
         """Return the least epoch that a new leader may have, None before everything is known."""

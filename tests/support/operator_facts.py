@@ -76,6 +76,7 @@ class Cluster:
     changed: dict[str, float] = field(default_factory=dict)
     applied: dict[str, int] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    speaker_trouble: str = ""
 
     def __post_init__(self) -> None:
         """Let every speaker renew its Lease once, with everything applied."""
@@ -202,6 +203,7 @@ class Cluster:
                 virtual_routers=self.routers,
                 speakers=tuple(self.speakers.values()),
                 services=tuple(self.services),
+                speaker_trouble=self.speaker_trouble,
             ),
             plan=plan(self._plan_inputs()),
             heartbeats=self.heartbeats(),

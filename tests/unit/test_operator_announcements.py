@@ -268,6 +268,64 @@ def test_other_advice() -> None:
     assert event.message.startswith("spec.gates[0]: it can never change the winner")
 
 
+# --- no speakers ---------------------------------------------------------------------------------
+
+NO_QUOTA = "the speakers' pods are refused: no quota"
+
+
+def crier_without_speakers(trouble: str) -> Crier:
+    """Return a crier on a LAN where no speaker is heard."""
+    crier = Crier()
+    crier.cluster.speakers.clear()
+    crier.cluster.speaker_trouble = trouble
+    return crier
+
+
+def test_refused_speakers() -> None:
+    """A VirtualIP that nobody can hold for want of speakers tells why, once for each reason."""
+    crier = crier_without_speakers(NO_QUOTA)
+    (event,) = events(crier.cluster.round(crier.keeper))
+    assert (event.type, event.reason) == (EventType.WARNING, "SpeakersRefused")
+    assert event.message == f"nobody can hold 192.0.2.100: {NO_QUOTA}"
+    assert crier.hear() == []
+    crier.cluster.speaker_trouble = "the speakers' pods are refused: PodSecurity"
+    assert [reason for reason, _text in crier.hear()] == ["SpeakersRefused"]
+    assert crier.hear() == []
+
+
+def test_refused_speakers_elsewhere() -> None:
+    """An address that is held, or could be, is not told of speakers that are missing elsewhere."""
+    crier = held_by_n1()
+    crier.cluster.speaker_trouble = NO_QUOTA
+    assert crier.hear() == []
+    crier.cluster.release("n1")
+    assert crier.hear() == []
+
+
+def test_refused_speakers_are_told_again_after_they_were_there() -> None:
+    """Once an address had candidates, the same reason is news again."""
+    crier = crier_without_speakers(NO_QUOTA)
+    crier.hear()
+    cluster = Cluster()
+    speakers, crier.cluster.speakers = crier.cluster.speakers, cluster.speakers
+    assert crier.hear() == []
+    crier.cluster.speakers, crier.cluster.routers = speakers, ()
+    assert [reason for reason, _text in crier.hear()] == ["SpeakersRefused"]
+
+
+def test_refused_speakers_are_not_told_again_after_a_restart() -> None:
+    """A new operator, which learns the reason only after its first round, does not repeat it."""
+    crier = crier_without_speakers(NO_QUOTA)
+    crier.hear()
+    crier.restart()
+    crier.cluster.speaker_trouble = ""
+    assert crier.hear() == []
+    crier.cluster.speaker_trouble = NO_QUOTA
+    assert crier.hear() == []
+    crier.cluster.speaker_trouble = "the speakers' pods are refused: PodSecurity"
+    assert [reason for reason, _text in crier.hear()] == ["SpeakersRefused"]
+
+
 # --- after a restart -----------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from vip_operator.log import Trouble
         (["--reserved-virtual-router-ids", "1-256"], "'1-256' is neither"),
         (["--address-policy", "Some"], "invalid choice: 'Some'"),
         (["--namespace", ""], "must not be empty"),
+        (["--speaker-template", " "], "must not be empty"),
     ],
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], words: list[str], complaint: str) -> None:
@@ -30,6 +32,25 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], words: list[str], compl
         main(["run", *words])
     assert ended.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_cleanup_wants_a_time(capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    """A timeout that is no time is refused with 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(["cleanup", "--timeout", seconds])
+    assert ended.value.code == 2
+    assert f"{seconds!r} is no number of seconds above 0" in capsys.readouterr().err
+
+
+def test_cleanup_without_a_way_to_an_api_server(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Where nothing can be cleaned up, a sentence says why, and the exit status is 1."""
+    assert main(["cleanup", "--kubeconfig", str(tmp_path / "none")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Not everything is cleaned up: " in line
+    assert str(tmp_path / "none") in line
 
 
 def test_plan_imports_nothing_heavy() -> None:

@@ -121,6 +121,31 @@ def test_bound(
     assert cluster.condition("Ready").status == expected
 
 
+@pytest.mark.parametrize("prepare", [leave_the_subnet, silence_all])
+def test_without_speakers_the_reason_is_told(prepare: Callable[[Cluster], object]) -> None:
+    """Where nodes have no speaker, Bound and Ready say why their pods are refused."""
+    cluster = Cluster(speaker_trouble="the speakers' pods are refused: no quota")
+    cluster.declare()
+    cluster.write_routers()
+    prepare(cluster)
+    cluster.round(StatusKeeper())
+    for type_ in ("Bound", "Ready"):
+        assert cluster.condition(type_).message.endswith(
+            "; the speakers' pods are refused: no quota"
+        )
+
+
+@pytest.mark.parametrize("prepare", [withdraw_all, lower_all, kill_the_holder, claim_twice])
+def test_with_speakers_the_reason_is_not_told(prepare: Callable[[Cluster], object]) -> None:
+    """What hinders some speakers is nothing to a VirtualIP that has others."""
+    cluster = Cluster(speaker_trouble="the speakers' pods are refused: no quota")
+    cluster.declare()
+    cluster.write_routers()
+    prepare(cluster)
+    cluster.round(StatusKeeper())
+    assert "refused" not in cluster.condition("Bound").message
+
+
 def test_long_lists_are_cut() -> None:
     """Of many nodes a message names eight and counts the others."""
     cluster = Cluster(speakers={each.node: each for each in lan(10)})

@@ -19,12 +19,13 @@ from vip_operator.core.conditions import (
     BOUND,
     CONTESTED,
     FALSE,
+    WITHOUT_SPEAKERS,
     both_hold,
     find,
     gates_failing,
     is_true,
 )
-from vip_operator.core.facts import Heartbeat
+from vip_operator.core.facts import Facts, Heartbeat
 from vip_operator.core.reports import Reports, failing_gates
 from vip_operator.core.words import Word
 
@@ -45,6 +46,10 @@ class EventReason(Word):
     REFUSED = "Refused", "The VirtualIP is refused; what ran before goes on."
     ACCEPTED = "Accepted", "The VirtualIP is accepted again."
     NO_SUCH_SERVICE = "NoSuchService", "serviceRef names a Service that does not exist."
+    SPEAKERS_REFUSED = (
+        "SpeakersRefused",
+        "The speakers' pods or their DaemonSet are refused, so that nobody can hold the addresses.",
+    )
     ADVICE = "Advice", "Something in the spec does not hinder, and should be known."
 
 
@@ -100,13 +105,18 @@ class Subject:
 
 @dataclass(slots=True)
 class _Told:
-    """What the user of one VirtualIP was told last."""
+    """What the user of one VirtualIP was told last.
+
+    Attributes:
+        speaker_trouble: a text that contains what was told of the speakers' trouble.
+    """
 
     node: str
     contested: bool
     refused: bool
     failing_gates: tuple[str, ...] = ()
     vacant_since_ns: int | None = None
+    speaker_trouble: str = ""
     warnings: set[str] = field(default_factory=set)
 
 
@@ -117,16 +127,13 @@ class Announcer:
         self._told: dict[tuple[str, str], _Told] = {}
 
     def round(
-        self,
-        subjects: Iterable[Subject],
-        warnings: Iterable[Problem],
-        reports: Reports,
-        heartbeats: Mapping[str, Heartbeat],
-        now_ns: int,
+        self, subjects: Iterable[Subject], reports: Reports, facts: Facts
     ) -> tuple[list[EmitEvent], int | None]:
         """Return the events, and when there may be more by time alone (monotonic, ns)."""
+        scene = _Scene(reports, facts.heartbeats, facts.now.monotonic_ns)
+        speaker_trouble = facts.snapshot.speaker_trouble
         by_object: dict[str, list[Problem]] = {}
-        for warning in warnings:
+        for warning in facts.plan.warnings:
             by_object.setdefault(warning.object, []).append(warning)
         told: dict[tuple[str, str], _Told] = {}
         events: list[EmitEvent] = []
@@ -140,7 +147,8 @@ class Announcer:
             told[key] = before
             events += _judgement(subject, before)
             events += _advice(subject, before, found)
-            moves, due_ns = _moves(subject, before, _Scene(reports, heartbeats, now_ns))
+            events += _trouble(subject, before, speaker_trouble)
+            moves, due_ns = _moves(subject, before, scene)
             events += moves
             events += _contest(subject, before)
             if due_ns is not None:
@@ -165,6 +173,9 @@ def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
         contested=is_true(subject.told_conditions, CONTESTED),
         refused=_is_refused(accepted),
     )
+    without_speakers = _without_speakers(subject.told_conditions)
+    if without_speakers is not None:
+        told.speaker_trouble = without_speakers.message
     if subject.told_current:
         told.warnings = {_text(each) for each in warnings}
     return told
@@ -207,6 +218,24 @@ def _advice(subject: Subject, told: _Told, warnings: Iterable[Problem]) -> list[
 
 def _text(problem: Problem) -> str:
     return f"{problem.field}: {problem.message}" if problem.field else problem.message
+
+
+def _trouble(subject: Subject, told: _Told, speaker_trouble: str) -> list[EmitEvent]:
+    """Tell why nodes have no speaker, where that leaves the addresses without a holder."""
+    if _without_speakers(subject.conditions) is None:
+        told.speaker_trouble = ""
+        return []
+    if speaker_trouble in told.speaker_trouble:  # or there is none, or none is known yet
+        return []
+    told.speaker_trouble = speaker_trouble
+    text = f"nobody can hold {subject.addresses}: {speaker_trouble}"
+    return [subject.event(EventReason.SPEAKERS_REFUSED, text)]
+
+
+def _without_speakers(conditions: Iterable[Condition]) -> Condition | None:
+    """Return Bound where nobody holds it for want of speakers."""
+    bound = find(conditions, BOUND)
+    return bound if bound is not None and bound.reason in WITHOUT_SPEAKERS else None
 
 
 def _moves(subject: Subject, told: _Told, scene: _Scene) -> tuple[list[EmitEvent], int | None]:

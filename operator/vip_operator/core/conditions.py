@@ -60,6 +60,10 @@ class Reason(Word):
     PROGRESSING = "Progressing", "What was decided has been applied, or is being applied."
 
 
+# What it comes to where nodes have no speaker.
+WITHOUT_SPEAKERS = frozenset({Reason.NO_CANDIDATES, Reason.NO_SPEAKERS})
+
+
 def accepted(planned: PlannedStatus) -> Condition:
     """Return Accepted of a VirtualIP that was planned."""
     return planned.condition()
@@ -85,7 +89,11 @@ def not_running(generation: int) -> list[Condition]:
 
 
 def running(
-    router: VirtualRouter, holding: Holding, found: Sequence[Situation], generation: int
+    router: VirtualRouter,
+    holding: Holding,
+    found: Sequence[Situation],
+    generation: int,
+    speaker_trouble: str = "",
 ) -> list[Condition]:
     """Return Bound, Ready, Contested and Stalled of a VirtualIP that has an election.
 
@@ -94,8 +102,11 @@ def running(
         holding: who holds it.
         found: its candidates.
         generation: the generation of the VirtualIP that is judged.
+        speaker_trouble: why nodes have no speaker, a clause; empty where nothing is known of it.
     """
     status, reason, message = _bound(router, holding, found)
+    if reason in WITHOUT_SPEAKERS and speaker_trouble:
+        message = f"{message}; {speaker_trouble}"
     bound = _condition(BOUND, status, reason, message, generation)
     return [
         bound,

@@ -107,7 +107,8 @@ class _Planner:
     ) -> Plan:
         """Return the plan for a snapshot, with vanished VirtualRouters still allocated."""
         # Comparing is cheap: parts that did not change hold the same objects.
-        basis = _Basis(replace(snapshot, leases=()), vanished, all_nodes_reported)
+        relevant = replace(snapshot, leases=(), speaker_trouble="")
+        basis = _Basis(relevant, vanished, all_nodes_reported)
         if self._latest is None or self._latest[0] != basis:
             self._latest = (basis, plan(_inputs(basis, self._settings)))
         return self._latest[1]

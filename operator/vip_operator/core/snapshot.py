@@ -94,7 +94,11 @@ class SpeakerLease:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at one moment. Every field is complete: nothing is planned before that."""
+    """Everything at one moment. Every field is complete: nothing is planned before that.
+
+    Attributes:
+        speaker_trouble: why nodes have no speaker, a clause; empty where nothing is known of it.
+    """
 
     virtual_ips: tuple[VirtualIP, ...] = ()
     unreadable: tuple[UnreadableVirtualIP, ...] = ()
@@ -106,3 +110,4 @@ class Snapshot:
     services: tuple[ServiceObject, ...] = ()
     endpoint_slices: tuple[EndpointSliceObject, ...] = ()
     pods: tuple[Pod, ...] = ()
+    speaker_trouble: str = ""

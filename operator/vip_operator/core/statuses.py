@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_ip import CandidatesSummary, VirtualIP, VirtualIPStatus
@@ -74,10 +73,8 @@ class StatusKeeper:
     ) -> tuple[Sequence[StatusChange], int | None]:
         return self._announcer.round(
             [each.subject for each in judged],
-            facts.plan.warnings,
             reports,
-            facts.heartbeats,
-            facts.now.monotonic_ns,
+            facts,
         )
 
 
@@ -94,15 +91,15 @@ def _readable(facts: Facts, elections: Mapping[str, RunningRouter]) -> Iterator[
         # What the plan does not know yet is judged in the next round.
         if judgement is not None:
             election = elections.get(virtual_ip.key)
-            yield _judge(virtual_ip, judgement, election, facts.now.utc)
+            yield _judge(virtual_ip, judgement, election, facts)
 
 
 def _judge(
-    virtual_ip: VirtualIP, planned: PlannedStatus, election: RunningRouter | None, utc: datetime
+    virtual_ip: VirtualIP, planned: PlannedStatus, election: RunningRouter | None, facts: Facts
 ) -> _Judged:
     before, metadata = virtual_ip.status, virtual_ip.metadata
     status = _status(
-        conditions.accepted(planned), election, before.conditions, planned.address_summary, utc
+        conditions.accepted(planned), election, before.conditions, planned.address_summary, facts
     )
     subject = Subject(
         namespace=virtual_ip.namespace,
@@ -122,16 +119,16 @@ def _judge(
 
 def _unreadable(facts: Facts, elections: Mapping[str, RunningRouter]) -> Iterator[_Judged]:
     for virtual_ip in facts.snapshot.unreadable:
-        yield _judge_unreadable(virtual_ip, elections.get(virtual_ip.key), facts.now.utc)
+        yield _judge_unreadable(virtual_ip, elections.get(virtual_ip.key), facts)
 
 
 def _judge_unreadable(
-    virtual_ip: UnreadableVirtualIP, election: RunningRouter | None, utc: datetime
+    virtual_ip: UnreadableVirtualIP, election: RunningRouter | None, facts: Facts
 ) -> _Judged:
     before = decoded(virtual_ip)
     addresses = _address_summary(election)
     accepted = conditions.unreadable(virtual_ip.problems, virtual_ip.generation)
-    status = _status(accepted, election, before, addresses, utc)
+    status = _status(accepted, election, before, addresses, facts)
     subject = Subject(
         namespace=virtual_ip.namespace,
         name=virtual_ip.name,
@@ -155,7 +152,7 @@ def _status(
     election: RunningRouter | None,
     before: Sequence[Condition],
     addresses: str,
-    utc: datetime,
+    facts: Facts,
 ) -> VirtualIPStatus:
     generation = accepted.observed_generation
     if election is None:
@@ -163,7 +160,13 @@ def _status(
     else:
         found = [
             accepted,
-            *conditions.running(election.router, election.holding, election.situations, generation),
+            *conditions.running(
+                election.router,
+                election.holding,
+                election.situations,
+                generation,
+                facts.snapshot.speaker_trouble,
+            ),
         ]
     return VirtualIPStatus(
         observed_generation=generation,
@@ -171,7 +174,7 @@ def _status(
         active_node=election.holding.node if election is not None else "",
         routers=election.routers if election is not None else (),
         candidates=election.candidates if election is not None else CandidatesSummary(),
-        conditions=conditions.merged(before, found, utc),
+        conditions=conditions.merged(before, found, facts.now.utc),
     )
 
 

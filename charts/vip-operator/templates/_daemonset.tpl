@@ -1,0 +1,114 @@
+{{- define "vip-operator.daemonset" -}}
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: vip-speaker
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "vip-operator.selector" "vip-speaker" | nindent 4 }}
+    app.kubernetes.io/part-of: vip-operator
+    app.kubernetes.io/instance: {{ .Release.Name }}
+spec:
+  selector:
+    matchLabels: {{- include "vip-operator.selector" "vip-speaker" | nindent 6 }}
+  updateStrategy:
+    rollingUpdate: {maxUnavailable: {{ .Values.speaker.maxUnavailable }}}
+  template:
+    metadata:
+      labels:
+        {{- include "vip-operator.selector" "vip-speaker" | nindent 8 }}
+        app.kubernetes.io/part-of: vip-operator
+        app.kubernetes.io/instance: {{ .Release.Name }}
+    spec:
+      serviceAccountName: vip-speaker
+      automountServiceAccountToken: false
+      hostNetwork: true
+      dnsPolicy: ClusterFirstWithHostNet
+      {{- with .Values.imagePullSecrets }}
+      imagePullSecrets: {{- toYaml . | nindent 6 }}
+      {{- end }}
+      priorityClassName: {{ .Values.speaker.priorityClassName }}
+      terminationGracePeriodSeconds: 10
+      securityContext:
+        fsGroup: 65532
+      containers:
+      - name: engine
+        image: {{ include "vip-operator.image" . }}
+        imagePullPolicy: {{ .Values.image.pullPolicy }}
+        command: {{- include "vip-operator.speaker-command" (list . "supervisor") | nindent 8 }}
+        - --state-directory={{ .Values.speaker.stateDirectory }}
+        - --cache-directory={{ .Values.speaker.cacheDirectory }}
+        env: {{- include "vip-operator.speaker-environment" . | nindent 8 }}
+        resources: {{- toYaml .Values.speaker.engine.resources | nindent 10 }}
+        securityContext:
+          allowPrivilegeEscalation: false
+          readOnlyRootFilesystem: true
+          runAsUser: 0
+          runAsGroup: 65532
+          capabilities: {drop: [ALL], add: [NET_ADMIN, NET_RAW]}
+          seccompProfile: {type: RuntimeDefault}
+        volumeMounts:
+        - {name: socket, mountPath: /socket}
+        - {name: state, mountPath: {{ .Values.speaker.stateDirectory }}}
+        - {name: cache, mountPath: {{ .Values.speaker.cacheDirectory }}}
+      - name: agent
+        image: {{ include "vip-operator.image" . }}
+        imagePullPolicy: {{ .Values.image.pullPolicy }}
+        command: {{- include "vip-operator.speaker-command" (list . "agent") | nindent 8 }}
+        - --cluster
+        - --http=$(HOST_IP):{{ .Values.speaker.httpPort }}
+        env: {{- include "vip-operator.speaker-environment" . | nindent 8 }}
+        livenessProbe:
+          httpGet: {path: /healthz, port: {{ .Values.speaker.httpPort }}}
+          periodSeconds: 10
+          failureThreshold: 6
+        readinessProbe:
+          httpGet: {path: /readyz, port: {{ .Values.speaker.httpPort }}}
+          periodSeconds: 2
+        resources: {{- toYaml .Values.speaker.agent.resources | nindent 10 }}
+        securityContext: {{- include "vip-operator.restricted" . | nindent 10 }}
+        volumeMounts:
+        - {name: socket, mountPath: /socket}
+        - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+      {{- with .Values.speaker.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.speaker.tolerations }}
+      tolerations: {{- toYaml . | nindent 6 }}
+      {{- end }}
+      volumes:
+      - name: socket
+        emptyDir: {medium: Memory, sizeLimit: 1Mi}
+      - name: state
+        hostPath: {path: {{ .Values.speaker.stateDirectory }}, type: DirectoryOrCreate}
+      - name: cache
+        hostPath: {path: {{ .Values.speaker.cacheDirectory }}, type: DirectoryOrCreate}
+      - name: token
+        projected:
+          defaultMode: 0440
+          sources:
+          - serviceAccountToken: {path: token, expirationSeconds: 3607}
+          - configMap:
+              name: kube-root-ca.crt
+              items: [{key: ca.crt, path: ca.crt}]
+          - downwardAPI:
+              items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]
+{{- end }}
+
+{{- define "vip-operator.speaker-command" -}}
+{{- $root := index . 0 -}}
+- vip-speaker
+- {{ index . 1 }}
+- --node=$(NODE_NAME)
+- --socket=/socket/engine.sock
+- --log-level={{ $root.Values.speaker.logLevel }}
+{{- end }}
+
+{{- define "vip-operator.speaker-environment" -}}
+- name: NODE_NAME
+  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+- name: HOST_IP
+  valueFrom: {fieldRef: {fieldPath: status.hostIP}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+{{- end }}
