@@ -10,8 +10,9 @@ export PYTHON
 # Debian's `su` keeps a user's PATH, and ip, nft and keepalived are not on it.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check format test test-unit test-conformance test-simulation test-api test-network \
-	kube-binaries simulate demo demo-bare-metal bench install lock crds changelog clean
+.PHONY: help setup check format test test-unit test-conformance test-simulation test-api test-network test-cluster \
+	kube-binaries simulate demo demo-bare-metal cluster-up cluster-down bench install lock crds \
+	changelog clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,16 +50,30 @@ test-api: setup ## Run the API ring: a real Kubernetes API server on loopback, n
 test-network: setup ## Run the network ring: real processes in network namespaces (root or sudo)
 	@hack/pytest tests/network
 
+test-cluster: setup ## Run the cluster ring: the chart on three real Kubernetes nodes (root or sudo)
+	@hack/pytest tests/cluster
+
 kube-binaries: ## Find the Kubernetes and etcd binaries that tests run, or build them (6 minutes, once a machine)
 	@hack/kube-binaries
 
 simulate: setup ## Simulate more: SEEDS=20000 for many, SEED=17 to replay one
 	@$(BIN)/python tests/simulation/run.py $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))
 
-demo: demo-bare-metal ## Show it: three hosts, a client, and an address that moves (root or sudo; KEEP=1)
+demo: setup ## Show it: a Kubernetes cluster, and an address that follows ready pods (root or sudo; KEEP=1)
+	@hack/cluster-packages
+	@hack/kube-binaries >/dev/null
+	@hack/as-root $(BIN)/python -m vip_lab.demo.kubernetes $(if $(filter-out 0,$(KEEP)),--keep)
 
-demo-bare-metal: setup ## The demo without Kubernetes
-	@hack/as-root $(BIN)/python -m vip_lab.demo $(if $(filter-out 0,$(KEEP)),--keep)
+demo-bare-metal: setup ## The demo without Kubernetes: three hosts and a client (root or sudo; KEEP=1)
+	@hack/as-root $(BIN)/python -m vip_lab.demo.bare_metal $(if $(filter-out 0,$(KEEP)),--keep)
+
+cluster-up: setup ## Start a Kubernetes cluster of three nodes in network namespaces (root or sudo)
+	@hack/cluster-packages
+	@hack/kube-binaries >/dev/null
+	@hack/as-root $(BIN)/python -m vip_lab.cluster up
+
+cluster-down: setup ## End that cluster and remove everything of it
+	@hack/as-root $(BIN)/python -m vip_lab.cluster down
 
 bench: setup ## Measure, side by side with keepalived (root or sudo)
 	@hack/as-root $(BIN)/python benchmarks/run.py

@@ -1,1 +1,1 @@
-"""The demo without Kubernetes: three hosts, a client, and an address that moves."""
+"""The demos: a client, an address that moves, and everything that can go wrong in between."""

@@ -1,4 +1,4 @@
-"""How the demo tells what it does: short lines, a table at the end."""
+"""How the demos tell what it does: short lines, a table at the end."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ class Teller:
         """Print somebody else's words as they are."""
         lines = [f"    | {line}".rstrip() for line in text.rstrip().splitlines()]
         print("\n".join(lines), flush=True)
+
+    def command(self, text: str) -> None:
+        """Print a command that is run now, as one would type it."""
+        lines = textwrap.wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=False)
+        print("    $ " + " \\\n          ".join(lines), flush=True)
 
     def heading(self, text: str) -> None:
         """Print a heading after an empty line."""

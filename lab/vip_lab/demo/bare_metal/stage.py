@@ -1,20 +1,21 @@
-"""The stage of the demo: a LAN of three hosts and a client, and what may be expected of it."""
+"""The stage of the demo without Kubernetes: three hosts on a LAN, and what to expect of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from vip_lab.demo.act import ALLOWANCE_MS, Bound
 from vip_lab.fleet import Fleet
 from vip_lab.lan import Lan
 from vip_lab.web import WebServer
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 EXAMPLE = ROOT / "examples" / "bare-metal" / "vip.yaml"
 HOSTS = ("n1", "n2", "n3")
-ALLOWANCE_MS = 100  # what a busy machine may add to any bound
 
 _SETTLED_SECONDS = 15.0
 
@@ -50,22 +51,7 @@ class Example:
         return self.text.replace(f"[{self.address}]", f"[{self.address}, {address}]")
 
 
-@dataclass(frozen=True)
-class Bound:
-    """How long the address may be silent in an act, and how many probes may be lost.
-
-    Attributes:
-        ms: longest gap, in milliseconds.
-        made_of: the sum, in words.
-        lost_max: None if the gap alone counts.
-    """
-
-    ms: float
-    made_of: str
-    lost_max: int | None = None
-
-
-class Stage:
+class HostsStage:
     """The LAN with everything that runs on it."""
 
     router = "default/web"
@@ -76,6 +62,19 @@ class Stage:
         self.client = lan["client"]
         self.web = {name: WebServer(lan[name]) for name in HOSTS}
         self.fleet = Fleet(lan, HOSTS, example.text)
+
+    @property
+    def address(self) -> str:
+        """The address that moves."""
+        return self.example.address
+
+    def holders(self) -> list[str]:
+        """Return the hosts that have the address in their kernel."""
+        return self.lan.holders(self.address)
+
+    def others(self, name: str) -> list[str]:
+        """Return all hosts but this one."""
+        return self.fleet.others(name)
 
     def start(self) -> None:
         """Start the web servers and the speakers, and wait until one host holds the address."""
@@ -89,9 +88,9 @@ class Stage:
         active = self.fleet.await_settled(self.router, _SETTLED_SECONDS)
         return self.fleet.await_holder(self.example.address, [active], 1.0)
 
-    def await_holder(self) -> str:
+    def await_holder(self, among: Sequence[str] | None = None, seconds: float = 5.0) -> str:
         """Return the one host that holds the address, whatever the others do."""
-        return self.fleet.await_holder(self.example.address, HOSTS, 5.0)
+        return self.fleet.await_holder(self.address, among or HOSTS, seconds)
 
     def await_move(self, before: str, seconds: float = 10.0) -> str:
         """Return the host that has the address after it has left `before`."""
@@ -125,7 +124,3 @@ class Stage:
             f"3 adverts that stay away, one every {self.example.interval_ms} ms, {skew:.0f} ms "
             f"Skew_Time of the next host, {ALLOWANCE_MS} ms for a busy machine",
         )
-
-    def no_gap(self, _before: str) -> Bound:
-        """Nothing may be lost; one probe in doubt is not held against a busy machine."""
-        return Bound(ALLOWANCE_MS, f"no probe lost; {ALLOWANCE_MS} ms for a busy machine", 1)

@@ -1,0 +1,1 @@
+"""The demo without Kubernetes: three hosts, a client, and an address that moves."""
