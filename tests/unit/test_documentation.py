@@ -13,6 +13,7 @@ import yaml
 from support.rings import ROOT
 from support.statuses import router_status, status
 from support.tree import our_files
+from vip_model.parse import parse_documents
 from vip_model.status import Reason as AcceptedReason
 from vip_operator import metrics as operator_metrics
 from vip_operator.core.announcements import EventReason
@@ -28,12 +29,19 @@ from vip_speaker.vrrp.packet import DropReason
 
 def test_the_readme_shows_the_example_as_it_is() -> None:
     """The vip.yaml that the README explains says the same as the one that the demo runs."""
-    shown = re.search(
-        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
-    )
-    assert shown
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     example = (ROOT / "examples/bare-metal/vip.yaml").read_text()
-    assert list(yaml.safe_load_all(shown[1])) == list(yaml.safe_load_all(example))
+    assert list(yaml.safe_load_all(example)) in [list(yaml.safe_load_all(one)) for one in blocks]
+
+
+def test_the_readme_shows_a_virtual_ip_that_is_accepted() -> None:
+    """Every manifest that the README shows is a valid one."""
+    readme = (ROOT / "README.md").read_text()
+    for block in re.findall(r"^```yaml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE):
+        parsed = parse_documents([("README.md", one) for one in yaml.safe_load_all(block)])
+        assert parsed.problems == ()
+        assert parsed.virtual_ips
 
 
 @pytest.mark.parametrize(
