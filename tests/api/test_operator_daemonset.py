@@ -326,4 +326,9 @@ def test_events_that_may_not_be_read(stand: Stand, proxy: FaultProxy) -> None:
     with Operator(kubeconfig, stand.namespace, options=(OPTION,)) as operator:
         operator.start_and_wait()
         await_daemon_set(stand)
-        assert operator.metrics()["vip_operator_api_trouble"] == 1
+        until(
+            "the operator to say that something does not work",
+            lambda: operator.metrics()["vip_operator_api_trouble"] == 1,
+            SECONDS,
+            show=operator.log,
+        )
