@@ -34,9 +34,9 @@ def why_not() -> str | None:
 
 def install(stage: ClusterStage, teller: Teller) -> None:
     """Install the chart, apply the example, and show what a user would see."""
-    teller.say("The chart, waited for until operator and speakers are ready (usually 10 s):")
+    teller.say("The chart, and a wait for operator and speakers to be ready (usually 10 s):")
     stage.install(teller.command)
-    teller.say(f"{teller.seconds():.1f} s: they are.")
+    teller.say(f"{teller.seconds():.1f} s: they are ready.")
     example = stage.example
     teller.say()
     teller.say(
