@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from support.bare_engine import SHOWN, BareEngine, router
-from support.network_manifests import VIP
+from support.network_manifests import ROUTER, VIP, manifest, virtual_ip
+from support.speakers import SETTLED_SECONDS
+from vip_lab.fleet import Fleet
 from vip_lab.keepalived import Keepalived, KeepalivedInstance, why_no_keepalived
 from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
@@ -173,3 +175,19 @@ def test_a_network_that_comes_later(engine: BareEngine, lan: Lan) -> None:
         lambda: "224.0.0.18" in engine.host.ip("maddress", "show", "dev", "eth0"),
         SECONDS,
     )
+
+
+@pytest.mark.usefixtures("keepalived")
+def test_a_speaker_in_static_mode_hears_them(lan: Lan, cleanup: ExitStack) -> None:
+    """Two speakers with one manifest call keepalived a stranger, and each other none."""
+    fleet = Fleet(lan, ["n1", "n2"], manifest(virtual_ip(interval_ms=200)))
+    for speaker in fleet:
+        shutil.rmtree(speaker.state_directory, ignore_errors=True)
+    cleanup.callback(fleet.end)
+    fleet.start()
+    fleet.await_settled(ROUTER, SETTLED_SECONDS)
+
+    def heard() -> list[object]:
+        return [speaker.status()["foreign"] for speaker in fleet]
+
+    until("both", lambda: heard() == [both(lan), both(lan)], SECONDS, show=heard)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_speaker.agent.desired import desired_router
+from vip_speaker.agent.desired import desired_router, known_routers
 from vip_speaker.messages import (
     Checksum,
     DesiredGate,
@@ -15,6 +15,7 @@ from vip_speaker.messages import (
     DesiredRouter,
     FailureAction,
     Family,
+    KnownRouter,
     PreemptionMode,
 )
 
@@ -126,3 +127,16 @@ def test_a_node_that_is_not_listed_may_be_one_by_hash() -> None:
     assert found.slot >= 2
     assert 1 <= found.priority < 248
     assert [instance.sources for instance in found.instances] == [None, None]
+
+
+def test_whose_adverts_are_ours() -> None:
+    """Every instance is known with its sources; where those of a family are not, anyone's are."""
+    assert list(known_routers(virtual_router())) == [
+        KnownRouter(family=Family.IPV4, virtual_router_id=51, sources=["192.0.2.1", "192.0.2.2"]),
+        KnownRouter(family=Family.IPV6, virtual_router_id=52, sources=None),
+    ]
+
+
+def test_an_election_without_candidates_has_no_adverts() -> None:
+    """Whoever speaks with its VRID is a stranger."""
+    assert [one.sources for one in known_routers(virtual_router(candidates=[]))] == [[], []]

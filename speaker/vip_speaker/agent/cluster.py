@@ -21,10 +21,11 @@ from vip_speaker.agent.desired import (
     GateKey,
     WantedGate,
     desired_router,
+    known_routers,
     wanted_gates,
 )
 from vip_speaker.agent.source import Orders
-from vip_speaker.messages import Desired, DesiredGate, DesiredRouter, FailureAction
+from vip_speaker.messages import Desired, DesiredGate, DesiredRouter, FailureAction, KnownRouter
 
 # Gates of the agent's own, beside those of users: no user can give a name with a slash.
 NODE_GATE = "node/ready"
@@ -112,6 +113,8 @@ class ClusterState:
         self._leaving: dict[str, _Leaving] = {}
         # Ended by an explicit word and deleted since; the engine may not have heard of it yet.
         self._ended: set[str] = set()
+        # Gone without having been retired: nobody was told to end it, so it is heard on.
+        self._vanished: dict[str, tuple[KnownRouter, ...]] = {}
         self._revision = 0
         self._concern = 0
 
@@ -120,6 +123,7 @@ class ClusterState:
         name = str(content["metadata"]["name"])
         known = self._known.setdefault(name, _Known())
         self._ended.discard(name)
+        self._vanished.pop(name, None)
         try:
             router = parse_document(content)
         except ConfigError as error:
@@ -137,6 +141,8 @@ class ClusterState:
         known = self._known.pop(name, None)
         if known is not None and known.ends_here:
             self._ended.add(name)
+        if known is not None and not known.retired:
+            self._vanished[name] = _instances(known)
 
     def engine_runs(self, routers: frozenset[str]) -> None:
         """Forget what was ended and deleted, and no longer runs."""
@@ -157,6 +163,7 @@ class ClusterState:
                     routers=sorted(routers, key=lambda router: router.name),
                     retired=sorted(retired - leaving.keys()),
                     complete=False,
+                    known=list(self._ours()),
                 ),
                 gates=dict(self._gates(running, leaving)),
                 display_names={router.name: router.display_name for router in routers},
@@ -166,6 +173,12 @@ class ClusterState:
             concern=self._concern,
             due=min((one.until for one in leaving.values() if one.until is not None), default=None),
         )
+
+    def _ours(self) -> Iterator[KnownRouter]:
+        """Yield every virtual router whose adverts are no stranger's, in a fixed order."""
+        found = {name: _instances(known) for name, known in self._known.items()} | self._vanished
+        for name in sorted(found):
+            yield from found[name]
 
     def _take(self, name: str, known: _Known, router: VirtualRouter) -> None:
         before = known.desired if not known.retired else None
@@ -218,6 +231,13 @@ class ClusterState:
                         f"Gate {gate.name} of VirtualRouter {name} does not count: it is {kind}, "
                         "which this speaker does not know; upgrade the speaker"
                     )
+
+
+def _instances(known: _Known) -> tuple[KnownRouter, ...]:
+    if known.router is None:
+        return ()
+    former = (source for sources in known.former.values() for source in sources)
+    return tuple(known_routers(known.router, former))
 
 
 def _takes_part(known: _Known) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from vip_model.rank import place_of, sources_of
+from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.gate import Gate
-from vip_model.resources.virtual_router import RouterInstance, VirtualRouter
+from vip_model.resources.virtual_router import AdvertSource, RouterInstance, VirtualRouter
 from vip_speaker.messages import (
     Checksum,
     DesiredGate,
@@ -15,6 +16,7 @@ from vip_speaker.messages import (
     DesiredRouter,
     FailureAction,
     Family,
+    KnownRouter,
     PreemptionMode,
 )
 
@@ -71,6 +73,29 @@ def desired_router(router: VirtualRouter, node: str) -> DesiredRouter | None:
         instances=[_instance(router, instance) for instance in spec.instances],
         gates=[_gate(gate) for gate in spec.gates],
     )
+
+
+def known_routers(
+    router: VirtualRouter, former: Iterable[AdvertSource] = ()
+) -> Iterator[KnownRouter]:
+    """Yield what the engine must know of an election to call nobody in it a stranger.
+
+    Args:
+        router: the election, whether this node takes part or not.
+        former: where the adverts of earlier candidates come from.
+    """
+    former = tuple(former)
+    nobody = not router.spec.candidates and router.spec.unlisted_nodes is UnlistedNodes.REFUSED
+    for instance in router.spec.instances:
+        sources = () if nobody else sources_of(router, instance)
+        if sources is not None:
+            more = (each.address for each in former if each.family is instance.family)
+            sources = tuple(dict.fromkeys([*sources, *more]))
+        yield KnownRouter(
+            family=Family(instance.family.value),
+            virtual_router_id=instance.virtual_router_id,
+            sources=None if sources is None else list(sources),
+        )
 
 
 def _instance(router: VirtualRouter, instance: RouterInstance) -> DesiredInstance:

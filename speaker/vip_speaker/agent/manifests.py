@@ -60,7 +60,11 @@ class ManifestSource:
     async def _take(self, plan: NodePlan, revision: int) -> None:
         assert plan.routers is not None
         desired = Desired(
-            node=self._node, revision=revision, routers=list(plan.routers), complete=True
+            node=self._node,
+            revision=revision,
+            routers=list(plan.routers),
+            complete=True,
+            known=list(plan.known),
         )
         names = {router.name: router.display_name for router in plan.routers}
         await self._apply(Orders(desired, plan.gates, names))

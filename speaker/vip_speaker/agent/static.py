@@ -17,11 +17,12 @@ from vip_speaker.agent.desired import (
     GateKey,
     WantedGate,
     desired_router,
+    known_routers,
     wanted_gates,
 )
 from vip_speaker.agent.files import Document
 from vip_speaker.gates import registry
-from vip_speaker.messages import DesiredRouter
+from vip_speaker.messages import DesiredRouter, KnownRouter
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class NodePlan:
         problems: why the set is rejected, or what of it was left out; one sentence each.
         warnings: what does not hinder but should be known.
         ignored: documents of kinds that static mode does not know.
+        known: every virtual router of the set, those of other nodes included.
     """
 
     routers: tuple[DesiredRouter, ...] | None
@@ -41,6 +43,7 @@ class NodePlan:
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
     ignored: tuple[str, ...]
+    known: tuple[KnownRouter, ...] = ()
 
 
 def plan_node(documents: Iterable[Document], node: str, *, first_start: bool) -> NodePlan:
@@ -69,6 +72,7 @@ def plan_node(documents: Iterable[Document], node: str, *, first_start: bool) ->
         problems=tuple(str(problem) for problem in plan.problems),
         warnings=tuple(str(warning) for warning in plan.warnings),
         ignored=plan.ignored,
+        known=tuple(chain.from_iterable(map(known_routers, plan.virtual_routers or ()))),
     )
 
 
