@@ -376,6 +376,45 @@ def test_retired_active_leaves_even_if_it_yields(link: Link) -> None:
 
 
 @on_every_link
+def test_retired_active_that_is_wanted_again_stays(link: Link) -> None:
+    """Within the 500 ms it can stay as if nothing had been said: nothing is sent or released."""
+    scene = active(link)
+    scene.election.retire(scene.now)
+    assert scene.run_until(499) == []
+    assert scene.election.stay(scene.now) == []
+    assert not scene.election.may_stay
+    assert set(scene.run_until(3000)) == {send(200)}
+    assert scene.state is ACTIVE
+
+
+@on_every_link
+def test_retired_active_that_was_withdrawn_meanwhile_leaves_as_such(link: Link) -> None:
+    """What the gates said within the 500 ms counts: wanted again it resigns."""
+    scene = active(link)
+    scene.election.retire(scene.now)
+    scene.election.set_health(scene.now, WITHDRAWN)
+    assert scene.election.stay(scene.now) == [
+        STOP_ANNOUNCING,
+        send(0),
+        changed(ACTIVE, BACKUP, "Withdrawn"),
+    ]
+    scene.run_until(3000)
+    assert not scene.election.stopped
+    assert scene.state is INITIALIZE
+
+
+@on_every_link
+def test_only_a_retired_active_may_stay(link: Link) -> None:
+    """Who stops has resigned, and a Backup has left: both have to start anew."""
+    scene = active(link)
+    scene.election.stop(scene.now)
+    assert not scene.election.may_stay
+    scene = backup_of(link)
+    scene.election.retire(scene.now)
+    assert not scene.election.may_stay
+
+
+@on_every_link
 def test_stop_before_any_advert_was_heard(link: Link) -> None:
     """A Backup that heard nobody leaves silently too (row 3)."""
     scene = backup(link)

@@ -291,6 +291,15 @@ class TwoElections(RuleBasedStateMachine):
         leave = node.election.retire if retire else node.election.stop
         node.apply(leave(self.now))
 
+    @precondition(lambda self: any(node.election.may_stay for node in self.nodes))
+    @rule()
+    def stays(self) -> None:
+        """A router that was deleted everywhere is wanted again before it has left."""
+        for node in self.nodes:
+            if node.election.may_stay:
+                node.leave_asked_ns = None
+                node.apply(node.election.stay(self.now))
+
     @precondition(lambda self: any(node.election.stopped for node in self.nodes))
     @rule(health=st.sampled_from(Health))
     def starts_anew(self, health: Health) -> None:

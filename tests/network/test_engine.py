@@ -92,6 +92,16 @@ def test_a_retired_active_serves_on_for_half_a_second(one: BareEngine) -> None:
     until("the address to go", lambda: not has(one, VIP), 2)
 
 
+def test_a_retired_active_that_is_wanted_again_stays(one: BareEngine) -> None:
+    """A VirtualIP that is deleted and made again at once is served as if nothing had happened."""
+    one.desire(router(VIP))
+    since = one.await_state("Active")["since"]
+    one.desire(retired=[NAME])
+    one.desire(router(VIP))
+    throughout("the same life as Active", lambda: one.await_state("Active")["since"] == since, 1.0)
+    assert one.host.holds(VIP)
+
+
 def test_another_vrid_keeps_the_address(one: BareEngine, two: BareEngine) -> None:
     """What all nodes must change together is changed without anybody letting go."""
     one.desire(router(VIP))

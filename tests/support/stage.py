@@ -194,6 +194,14 @@ def virtual_ip(
 def tidy(stage: Stage) -> None:
     """Remove what a test has made, and wait until no host holds anything."""
     stage.proxy.pass_through()
+    addresses: list[str] = []
     for each in stage.api.items(VIRTUAL_IPS):
+        addresses += each["spec"]["addresses"]
         stage.api.delete(VIRTUAL_IPS, each["metadata"]["name"], each["metadata"]["namespace"])
     stage.await_nothing_left()
+    # An Active that retires an address serves on until the Backups know.
+    until(
+        f"nobody to hold {addresses}",
+        lambda: not any(stage.lan.holders(address) for address in addresses),
+        10.0,
+    )

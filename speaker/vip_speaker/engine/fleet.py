@@ -47,11 +47,13 @@ class Fleet:
             else:
                 router.orphaned = name not in wanted
         for name, wish in wanted.items():
+            if name in desired.retired:
+                continue
             running = self._routers.get(name)
-            if running is not None and not running.leaving:
-                running.configure(now, wish)
-            elif running is None and name not in desired.retired:
+            if running is None:
                 self._start(now, wish)
+            elif not running.leaving or running.stay(now):
+                running.configure(now, wish)
         if desired.complete:
             self._forget_leftovers()
 

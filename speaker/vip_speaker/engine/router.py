@@ -169,6 +169,14 @@ class Router:
         if self._election is not None:
             self._apply(now, self._election.retire(now))
 
+    def stay(self, now: int) -> bool:
+        """Go on, wanted again after it was retired; False if it has to leave first."""
+        if self._election is None or not self._election.may_stay:
+            return False
+        self._leaving = False
+        self._apply(now, self._election.stay(now))
+        return True
+
     def close(self) -> None:
         """Give sockets and addresses back."""
         self._holdings.release()

@@ -30,9 +30,6 @@ from vip_speaker.vrrp.timers import (
     SECOND_NS,
 )
 
-# How long one that leaves for good waits for a successor beyond one interval, and at most.
-LEAVE_MARGIN_NS = SECOND_NS // 2
-LEAVE_LIMIT_NS = 8 * SECOND_NS
 # One that retires an address serves on so long, until the Backups know of it too.
 RETIRE_DELAY_NS = SECOND_NS // 2
 # An earlier life resumes only if the others cannot have taken over yet, less this margin.
@@ -43,6 +40,7 @@ ANNOUNCE_AGAIN_GAP_NS = 200 * MILLISECOND_NS
 BIND_RETRY_LIMIT_NS = 60 * SECOND_NS
 LATE_FLOOR_NS = 20 * MILLISECOND_NS
 RESUMED = "Resumed"
+_RETIRED = "Retired"
 
 
 class Election(ElectionSteps):
@@ -79,29 +77,22 @@ class Election(ElectionSteps):
     def retire(self, now: int) -> list[Action]:
         """Leave for good because the address is given up everywhere: no resignation."""
         if self._state is not State.ACTIVE:
-            return self._leave(now, "Retired")
+            return self._leave(now, _RETIRED)
         if self._leave_reason is not None:
             return []
-        self._leave_reason = "Retired"
+        self._leave_reason = _RETIRED
         self._timers.leave_ns = now + RETIRE_DELAY_NS
         return []
 
-    def _leave(self, now: int, reason: str) -> list[Action]:
-        if self._leave_reason is not None:
-            # Being told again changes why, not how long.
-            self._leave_reason = reason
-            return []
-        self._leave_reason = reason
-        if self._state is State.ACTIVE:
-            actions = self.yield_active(now, reason)
-        elif self._yielding:
-            actions = []
-        else:
-            return self._finish_leaving(now)
-        self._timers.disarm_down()
-        wait_ns = self._config.advertisement_interval_ns + LEAVE_MARGIN_NS
-        self._timers.leave_ns = now + min(wait_ns, LEAVE_LIMIT_NS)
-        return actions
+    @property
+    def may_stay(self) -> bool:
+        """Whether it was retired and has said nothing of it yet, so that `stay` can undo that."""
+        return self._state is State.ACTIVE and self._leave_reason == _RETIRED
+
+    def stay(self, now: int) -> list[Action]:
+        """Go on as Active: the address is wanted again. Only while `may_stay`."""
+        self._leave_reason = self._timers.leave_ns = None
+        return self._leave(now, "Withdrawn") if self._health is Health.WITHDRAWN else []
 
     def fault(self, now: int, reason: str, *, resign: bool = False) -> list[Action]:
         """Link or address is broken: release at once, wait for `recover`.
@@ -355,22 +346,6 @@ class Election(ElectionSteps):
         if self._timers.retry_ns is None:
             return self._enter_election(now, "Restored")
         return []
-
-    def yield_active(self, now: int, reason: str) -> list[Action]:
-        """Give up being Active in an orderly way: resign, serve on until a successor speaks.
-
-        It counts its own resignation as heard: if nobody better is there it comes back itself,
-        with the addresses bound all the time.
-        """
-        if self._state is not State.ACTIVE or self._timers.leave_ns is not None:
-            return []
-        actions: list[Action] = [StopAnnouncing(), *self._resign(now)]
-        actions += self._change_state(now, State.BACKUP, reason)
-        self._yielding = True
-        self._peer.resigned = True
-        self._timers.active_adver_interval_ns = self._config.advertisement_interval_ns
-        self._timers.arm_down(now, intervals=0)
-        return actions
 
     def reconfigure(self, now: int, config: ElectionConfig) -> list[Action]:
         """Take another configuration and stay what this node is.

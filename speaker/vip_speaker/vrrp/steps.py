@@ -31,6 +31,9 @@ RESIGNATION_REPEATS_NS = (2 * MILLISECOND_NS, 4 * MILLISECOND_NS)
 BOOTSTRAP_PROBE_NS = 150 * MILLISECOND_NS
 BIND_LIMIT_NS = 2 * SECOND_NS
 BIND_RETRY_FIRST_NS = SECOND_NS
+# How long one that leaves for good waits for a successor beyond one interval, and at most.
+LEAVE_MARGIN_NS = SECOND_NS // 2
+LEAVE_LIMIT_NS = 8 * SECOND_NS
 
 
 class ElectionSteps:
@@ -176,6 +179,39 @@ class ElectionSteps:
         actions: list[Action] = [StopAnnouncing(), ReleaseAddresses()] if held else []
         self._yielding = self._adopted = self._bound = False
         return actions + self._change_state(now, State.INITIALIZE, reason)
+
+    def yield_active(self, now: int, reason: str) -> list[Action]:
+        """Give up being Active in an orderly way: resign, serve on until a successor speaks.
+
+        It counts its own resignation as heard: if nobody better is there it comes back itself,
+        with the addresses bound all the time.
+        """
+        if self._state is not State.ACTIVE or self._timers.leave_ns is not None:
+            return []
+        actions: list[Action] = [StopAnnouncing(), *self._resign(now)]
+        actions += self._change_state(now, State.BACKUP, reason)
+        self._yielding = True
+        self._peer.resigned = True
+        self._timers.active_adver_interval_ns = self._config.advertisement_interval_ns
+        self._timers.arm_down(now, intervals=0)
+        return actions
+
+    def _leave(self, now: int, reason: str) -> list[Action]:
+        if self._leave_reason is not None:
+            # Being told again changes why, not how long.
+            self._leave_reason = reason
+            return []
+        self._leave_reason = reason
+        if self._state is State.ACTIVE:
+            actions = self.yield_active(now, reason)
+        elif self._yielding:
+            actions = []
+        else:
+            return self._finish_leaving(now)
+        self._timers.disarm_down()
+        wait_ns = self._config.advertisement_interval_ns + LEAVE_MARGIN_NS
+        self._timers.leave_ns = now + min(wait_ns, LEAVE_LIMIT_NS)
+        return actions
 
     def _finish_leaving(self, now: int) -> list[Action]:
         reason, self._leave_reason = self._leave_reason or self._reason, None
