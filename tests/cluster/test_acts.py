@@ -10,7 +10,7 @@ import pytest
 from support.figures import Figure
 from support.installation import SYSTEM, Installation, web_application, web_pod
 from vip_kube.kinds import VIRTUAL_IPS
-from vip_lab.client import Probing, answers
+from vip_lab.client import Probing, answers, fetch
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.wait import throughout, until
 
@@ -37,15 +37,14 @@ def mend(installation: Installation) -> None:
         if not cluster[name].running:
             cluster.power_on(name)
         cluster.await_ready(name)
+    installation.await_api_service()
     installation.await_speakers()
 
 
 def test_page_comes_through_the_address(installation: Installation, web: str) -> None:
     """The page of a pod on the holder is fetched through the address from outside the cluster."""
     pods = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in all_pods(installation)}
-    page = until("a page", lambda: answers(installation.cluster.client, VIP), 10.0)
-    assert page is not None
-    assert pods[page] == web
+    assert pods[fetch(installation.cluster.client, VIP)] == web
     shown = installation.cluster.kubectl("get", "vip", "-A").splitlines()
     assert web in shown[1], shown
 

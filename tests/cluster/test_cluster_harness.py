@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ import pytest
 from support.figures import Figure
 from support.workloads import container, pod, web_deployment, web_service
 from vip_kube.kinds import PODS, SERVICES
-from vip_lab.client import fetch
+from vip_lab.client import answers, fetch
 from vip_lab.cluster import archive, cache, cgroups
 from vip_lab.cluster import cluster as harness
 from vip_lab.cluster.cluster import Cluster
@@ -106,7 +107,9 @@ def test_service_is_reached_from_pods_nodes_and_client(
     kubectl.apply(web_service("web", namespace))
     address = cluster.api.get(SERVICES, "web", namespace)["spec"]["clusterIP"]
     names = {each["metadata"]["name"] for each in _pods(cluster, namespace)}
-    until("a page", lambda: _page_or_none(cluster, address), 10)
+    # Each node's kube-proxy learns of it in its own time.
+    for host in (cluster.client, *(cluster.lan[name] for name in cluster.names)):
+        until(f"a page on {host.name}", functools.partial(answers, host, address), 10)
 
     pages = {fetch(cluster.client, address) for _attempt in range(40)}
     assert pages == names
@@ -116,13 +119,6 @@ def test_service_is_reached_from_pods_nodes_and_client(
     words = ("exec", min(names), f"--namespace={namespace}", "--", "python", "-c")
     many = f"for _ in range(40):\n    {ask}"
     assert set(kubectl(*words, many).split()) == names
-
-
-def _page_or_none(cluster: Cluster, address: str) -> str | None:
-    try:
-        return fetch(cluster.client, address)
-    except OSError:
-        return None
 
 
 def test_host_network_pod_with_two_capabilities(

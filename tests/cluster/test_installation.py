@@ -41,6 +41,7 @@ def test_engine_has_two_capabilities_and_no_token(installation: Installation) ->
 def test_token_of_a_speaker_writes_its_own_node_only(installation: Installation) -> None:
     """The agent of n1 may write Speaker and Lease of n1, and neither of those of n2."""
     cluster = installation.cluster
+    installation.await_api_service()
     outcomes = {
         node: _write_as(
             installation, "n1", f"/apis/vip-operator.io/v1alpha1/speakers/{node}/status"
@@ -86,6 +87,8 @@ def restricted(installation: Installation) -> Iterator[None]:
     kubectl("label", "namespace", SYSTEM, f"{label}=restricted", "--overwrite")
     yield
     kubectl("label", "namespace", SYSTEM, f"{label}-")
+    # By itself the DaemonSet controller tries ever more rarely.
+    kubectl("rollout", "restart", "daemonset/vip-speaker", f"-n={SYSTEM}")
     installation.await_speakers(90.0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.installation import Installation, web_application, web_pod
-from support.workloads import WEB_PORT, container, pod
+from support.workloads import WEB_PORT, pod, web_server
 from vip_kube.kinds import PODS, SERVICES, VIRTUAL_IPS
 from vip_lab.client import Probing, answers, fetch
 from vip_lab.wait import until
@@ -31,13 +31,8 @@ def test_cluster_traffic_policy(installation: Installation, namespace: str) -> N
 def test_host_network_pods(installation: Installation, namespace: str) -> None:
     """Pods on the nodes' own network serve the address without a Service, and gate it."""
     cluster = installation.cluster
-    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
-    script = (
-        f"cd /tmp && touch ready && hostname >index.html && exec python -m http.server {WEB_PORT}"
-    )
     for node in cluster.names:
-        web = container("web", "sh", "-c", script, readinessProbe={**probe, "failureThreshold": 1})
-        body = pod(f"edge-{node}", namespace, web, nodeName=node, hostNetwork=True)
+        body = pod(f"edge-{node}", namespace, web_server(), nodeName=node, hostNetwork=True)
         body["metadata"]["labels"] = {"app": "edge"}
         cluster.kubectl.apply(body)
     gate = {"name": "edge", "pods": {"selector": {"matchLabels": {"app": "edge"}}}}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Iterator
 
 from support.workloads import web_deployment, web_service
-from vip_kube.kinds import DAEMON_SETS, PODS, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import DAEMON_SETS, PODS, SERVICES, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_lab.client import answers
 from vip_lab.cluster.cluster import Cluster
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.binaries import ROOT
@@ -62,6 +64,21 @@ class Installation:
             show=self.describe,
         )
 
+    def await_api_service(self, seconds: float = 30.0) -> None:
+        """Wait until every node reaches the API server through its Service.
+
+        A restarted API server takes itself off the Service first, and kube-proxy follows late.
+        """
+        address = self.cluster.api.get(SERVICES, "kubernetes", "default")["spec"]["clusterIP"]
+        for name in self.cluster.names:
+            until(
+                f"{address} to answer {name}",
+                functools.partial(self._connects, name, f"/dev/tcp/{address}/443"),
+                seconds,
+                every=0.2,
+                show=self.describe,
+            )
+
     def ready_speakers(self) -> list[str]:
         """Return the nodes whose speaker pod is ready."""
         return sorted(pod["spec"]["nodeName"] for pod in self.pods("vip-speaker") if is_ready(pod))
@@ -83,6 +100,13 @@ class Installation:
     def daemon_sets(self) -> list[JsonObject]:
         """Return the DaemonSets of our namespace."""
         return self.cluster.api.items(DAEMON_SETS, SYSTEM)
+
+    def _connects(self, node: str, device: str) -> bool:
+        try:
+            self.cluster.exec(node, "timeout", "1", "bash", "-c", f": <{device}")
+        except LabError:
+            return False
+        return True
 
     def _reports(self) -> bool:
         speakers = {one["metadata"]["name"]: one for one in self.cluster.api.items(SPEAKERS)}
@@ -194,7 +218,17 @@ def web_application(
     installation.apply(name, namespace, address, serviceRef={"name": name})
     kubectl("rollout", "status", f"deployment/{name}", f"--namespace={namespace}", "--timeout=60s")
     try:
-        yield installation.await_ready(name, namespace)
+        holder = installation.await_ready(name, namespace)
+        # kube-proxy learns of endpoints in its own time, up to a second later.
+        until(
+            f"a page of {namespace} through {address}",
+            lambda: (
+                answers(installation.cluster.client, address) in _pod_names(installation, namespace)
+            ),
+            10.0,
+            show=installation.describe,
+        )
+        yield holder
     finally:
         kubectl.delete("virtualip", name, namespace)
         kubectl.delete("service", name, namespace)
@@ -206,6 +240,11 @@ def web_application(
             every=0.1,
             show=installation.describe,
         )
+
+
+def _pod_names(installation: Installation, namespace: str) -> set[str]:
+    pods = installation.cluster.api.items(PODS, namespace)
+    return {one["metadata"]["name"] for one in pods}
 
 
 def web_pod(installation: Installation, name: str, namespace: str, node: str) -> str:

@@ -9,6 +9,20 @@ from vip_lab.kubernetes.api import JsonObject
 
 WEB_PORT = 8000
 
+# The page is the host's name; ready while /tmp/ready exists. http.server's own queue of five
+# connections drops most of what a client sends that connects 200 times a second.
+_WEB_SERVER = f"""
+import http.server, os, pathlib, socket
+os.makedirs("/tmp/page", exist_ok=True)
+os.chdir("/tmp/page")
+pathlib.Path("index.html").write_text(socket.gethostname() + "\\n")
+pathlib.Path("/tmp/ready").touch()
+server = http.server.ThreadingHTTPServer
+server.request_queue_size = 1024
+server.handle_error = lambda *_: None
+server(("", {WEB_PORT}), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
 
 def container(name: str, *command: str, **more: Any) -> JsonObject:
     """Return a container that runs a command of the project's image."""
@@ -21,25 +35,23 @@ def container(name: str, *command: str, **more: Any) -> JsonObject:
     }
 
 
-def web_deployment(name: str, namespace: str, replicas: int = 3) -> JsonObject:
-    """Return a Deployment of web servers, one per node where there is room, with readiness.
-
-    A pod is ready while its file /tmp/ready exists; its page is its own name.
-    """
-    script = (
-        'mkdir /tmp/page && echo "$HOSTNAME" >/tmp/page/index.html && touch /tmp/ready &&'
-        f" exec python -m http.server --directory /tmp/page {WEB_PORT}"
-    )
+def web_server() -> JsonObject:
+    """Return a container that serves the name of its host, and is ready while it has /tmp/ready."""
     probe = {
         "exec": {"command": ["test", "-e", "/tmp/ready"]},
         "periodSeconds": 1,
         "failureThreshold": 1,
     }
+    return container("web", "python3", "-c", _WEB_SERVER, readinessProbe=probe)
+
+
+def web_deployment(name: str, namespace: str, replicas: int = 3) -> JsonObject:
+    """Return a Deployment of web servers, one on each node."""
     labels = {"app": name}
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
+        "whenUnsatisfiable": "DoNotSchedule",
         "labelSelector": {"matchLabels": labels},
     }
     return {
@@ -54,7 +66,7 @@ def web_deployment(name: str, namespace: str, replicas: int = 3) -> JsonObject:
                 "spec": {
                     "terminationGracePeriodSeconds": 0,
                     "topologySpreadConstraints": [spread],
-                    "containers": [container("web", "sh", "-c", script, readinessProbe=probe)],
+                    "containers": [web_server()],
                 },
             },
         },

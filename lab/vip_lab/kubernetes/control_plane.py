@@ -45,7 +45,7 @@ _FIRST_SERVICE = "10.96.0.1"
 _SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 _CONTROLLERS = "*,-node-lifecycle-controller,-taint-eviction-controller"
 _SECONDS_TO_START = 40.0
-_SECONDS_TO_STOP = 20.0
+_SECONDS_TO_STOP = 10.0
 _LAST_LINES = 15
 _CRDS = Kind(
     "apiextensions.k8s.io",
@@ -185,16 +185,18 @@ class ControlPlane:
     def stop_api(self, *, at_once: bool = False) -> None:
         """Stop the API server in an orderly way, or kill it at once; etcd keeps everything.
 
+        In an orderly way means for 10 s: with watches open it would wait for their end up to 60 s.
+
         The controllers end with it: left alone without a server, they would come back after it
         with pauses of up to half a minute between their attempts.
         """
         process = self._running_api()
         if self._controllers is not None:
             self._controllers.kill()
-        if at_once:
-            process.kill()
-        else:
-            process.stop(_SECONDS_TO_STOP)
+        if not at_once:
+            with contextlib.suppress(LabError):
+                process.stop(_SECONDS_TO_STOP)
+        process.kill()
         self._api_process = None
 
     def start_api(self) -> None:
