@@ -1,6 +1,13 @@
-"""Marks every test with its ring (`-m network`) and skips the rings that cannot run here."""
+"""What every ring has.
+
+Each test is marked with its ring (`-m network`), and skipped if that cannot run here. A failure's
+report has the last words of what its fixtures started. A run that is told to end cleans up first.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import pytest
 
@@ -12,6 +19,7 @@ from support.rings import (
     why_no_cluster_ring,
     why_no_network_ring,
 )
+from vip_lab.lan import ending_on_sigterm
 
 _REASONS = {
     "api": why_no_api_ring,
@@ -32,6 +40,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = reasons.get(ring)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_end() -> Iterator[None]:
+    """A run that is told to end removes its processes and namespaces first."""
+    with ending_on_sigterm():
+        yield
+
+
+@runtime_checkable
+class Talkative(Protocol):
+    """What can say what happened to it: a fleet of speakers, a control plane, a cluster."""
+
+    def last_words(self) -> str:
+        """Return the last lines of its logs."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the last words of what the test used to the report of a failure."""
+    report = yield
+    if report.failed:
+        arguments: dict[str, Any] = getattr(item, "funcargs", {})
+        talkative = {id(one): one for one in arguments.values() if isinstance(one, Talkative)}
+        for one in talkative.values():
+            report.sections.append((type(one).__name__, one.last_words()))
+    return report
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ without kubelets is in vip_lab.kubernetes.objects. Users besides admin may do no
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,16 +24,8 @@ from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import make_namespace
-from vip_lab.lan import ending_on_sigterm
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def clean_end() -> Iterator[None]:
-    """A run that is told to end stops its servers first."""
-    with ending_on_sigterm():
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -62,16 +53,3 @@ def proxy(api: ControlPlane) -> Iterator[FaultProxy]:
     """A fault proxy that lets everything through until it is told otherwise."""
     with FaultProxy(api) as proxy:
         yield proxy
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the control plane's last words to the report of a failure."""
-    report = yield
-    if report.failed:
-        arguments: dict[str, Any] = getattr(item, "funcargs", {})
-        for plane in (one for one in arguments.values() if isinstance(one, ControlPlane)):
-            report.sections.append(("control plane", plane.last_words()))
-    return report

@@ -12,8 +12,7 @@ A test that cuts power or links puts them back, also when it fails.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,16 +20,8 @@ from support.installation import Installation
 from vip_lab.cluster.cluster import Cluster
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import NAMESPACES, make_namespace
-from vip_lab.lan import ending_on_sigterm
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def clean_end() -> Iterator[None]:
-    """A run that is told to end removes its cluster first."""
-    with ending_on_sigterm():
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -60,16 +51,3 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     name = make_namespace(cluster.api, f"test-{next(_numbers)}")
     yield name
     cluster.api.delete(NAMESPACES, name)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the last words of nodes and control plane to the report of a failure."""
-    report = yield
-    if report.failed:
-        arguments: dict[str, Any] = getattr(item, "funcargs", {})
-        for cluster in (one for one in arguments.values() if isinstance(one, Cluster)):
-            report.sections.append(("cluster", cluster.last_words()))
-    return report

@@ -1,25 +1,16 @@
-"""LANs for the network ring, and what to show of them when a test fails."""
+"""LANs for the network ring."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from vip_lab.fleet import Fleet
-from vip_lab.lan import Lan, ending_on_sigterm
+from vip_lab.lan import Lan
 
 CLIENT = "client"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def clean_end() -> Iterator[None]:
-    """A run that is told to end removes its namespaces first."""
-    with ending_on_sigterm():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +39,3 @@ def pcap(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A capture file named after the test; pytest keeps those of the last three runs."""
     name = "".join(letter if letter.isalnum() else "_" for letter in request.node.name)
     return tmp_path / f"{name}.pcap"
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the speakers' last words to the report of a failure."""
-    report = yield
-    if report.failed:
-        arguments: dict[str, Any] = getattr(item, "funcargs", {})
-        for fleet in (one for one in arguments.values() if isinstance(one, Fleet)):
-            report.sections.append(("speakers", fleet.last_words()))
-    return report

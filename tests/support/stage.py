@@ -135,6 +135,10 @@ class Stage:
         """Return what is known, for the report of a failure."""
         return f"{self.status(name)}\n{self.operator.log()[-3000:]}"
 
+    def last_words(self) -> str:
+        """Return the last lines of the speakers and of the operator."""
+        return f"{self.fleet.last_words()}\n--- log of the operator\n{self.operator.log()[-5000:]}"
+
     # --- building --------------------------------------------------------------------------------
 
     def _build(self, stack: ExitStack) -> None:
