@@ -157,6 +157,35 @@ def test_nobody_holds_it_any_more() -> None:
     assert crier.hear() == [("Bound", "n1 holds 192.0.2.100 (Restored)")]
 
 
+def test_nobody_is_told_only_after_every_candidate_has_renewed_its_lease() -> None:
+    """However long a vacancy lasts, a candidate that has said nothing since may hold it."""
+    crier = held_by_n1()
+    crier.cluster.silent.add("n2")
+    crier.cluster.release("n1")
+    for _ in range(5):
+        assert crier.hear() == []
+        crier.cluster.wait(5)
+    crier.cluster.silent.clear()
+    crier.cluster.wait(0)
+    assert [reason for reason, _ in crier.hear()] == ["Unbound"]
+
+
+def test_nobody_is_told_at_the_latest_when_the_lease_of_who_says_nothing_is_stale() -> None:
+    """A candidate that died at the same time is waited for no longer than a Lease counts."""
+    crier = held_by_n1()
+    crier.cluster.silent.add("n2")
+    crier.cluster.release("n1")
+    crier.hear()
+    crier.cluster.wait(10)
+    due_ns = crier.cluster.round(crier.keeper).due_ns
+    assert due_ns is not None
+    assert due_ns <= int(125 * 1e9) + 1
+    crier.cluster.wait(15)
+    assert crier.hear() == []
+    crier.cluster.wait(0.001)
+    assert [reason for reason, _ in crier.hear()] == ["Unbound"]
+
+
 def test_a_silent_holder_is_not_unbound() -> None:
     """A holder that is not heard may well hold it: nothing is told."""
     crier = held_by_n1()

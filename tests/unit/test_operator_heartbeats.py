@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vip_operator.core.facts import SECOND_NS, STALE_AFTER_NS
-from vip_operator.core.heartbeats import Heartbeats
+from vip_operator.core.heartbeats import PAUSE_NS, Heartbeats
 from vip_operator.core.snapshot import SpeakerLease
 
 
@@ -64,3 +64,53 @@ def test_a_lease_that_is_gone_is_forgotten() -> None:
     assert heartbeats.observe([], SECOND_NS) == {}
     assert heartbeats.due_ns is None
     assert heartbeats.observe([lease("n1", "5")], 2 * SECOND_NS)["n1"].changed_ns == 2 * SECOND_NS
+
+
+# --- pauses --------------------------------------------------------------------------------------
+
+
+def test_a_lease_renewed_in_time_goes_on() -> None:
+    """Renewals at most 15 s apart are one run, which began when the Lease was first seen."""
+    heartbeats = Heartbeats()
+    heartbeats.observe([lease("n1", "1")], 100)
+    found = heartbeats.observe([lease("n1", "2")], 100 + PAUSE_NS)["n1"]
+    assert (found.changed_ns, found.resumed_ns) == (100 + PAUSE_NS, 100)
+
+
+def test_a_lease_renewed_after_a_pause_begins_anew() -> None:
+    """A renewal that took longer begins a new run, and silence alone does not."""
+    heartbeats = Heartbeats()
+    heartbeats.observe([lease("n1", "1")], 100)
+    late_ns = 100 + PAUSE_NS + 1
+    assert heartbeats.observe([lease("n1", "1")], late_ns)["n1"].resumed_ns == 100
+    assert heartbeats.observe([lease("n1", "2")], late_ns)["n1"].resumed_ns == late_ns
+    found = heartbeats.observe([lease("n1", "3")], late_ns + SECOND_NS)["n1"]
+    assert found.resumed_ns == late_ns
+
+
+def renewals(heartbeats: Heartbeats, first: int, last: int) -> bool:
+    """Let n2 renew every 10 s from one second to another; return whether n1, silent, is lost."""
+    lost = False
+    for second in range(first, last + 1, 10):
+        leases = [lease("n1", "1"), lease("n2", str(second))]
+        lost = heartbeats.observe(leases, second * SECOND_NS)["n1"].lost
+    return lost
+
+
+def test_who_is_silent_beside_others_is_lost() -> None:
+    """A speaker is lost when others were heard for more than 25 s without it, until it is back."""
+    heartbeats = Heartbeats()
+    assert not renewals(heartbeats, 0, 20)
+    assert renewals(heartbeats, 30, 30)
+    both = [lease("n1", "2"), lease("n2", "30")]
+    assert not heartbeats.observe(both, 31 * SECOND_NS)["n1"].lost
+
+
+def test_nobody_is_lost_while_nobody_is_heard() -> None:
+    """An outage of the API server makes nobody lost, nor does the first who is heard after it."""
+    heartbeats = Heartbeats()
+    renewals(heartbeats, 0, 0)
+    both = [lease("n1", "1"), lease("n2", "0")]
+    assert not heartbeats.observe(both, 90 * SECOND_NS)["n1"].lost
+    assert not renewals(heartbeats, 91, 111)
+    assert renewals(heartbeats, 121, 121)

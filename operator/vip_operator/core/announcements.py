@@ -279,7 +279,7 @@ def _cause(subject: Subject, told: _Told, scene: _Scene) -> str:
 
 
 def _vacancy(subject: Subject, told: _Told, now_ns: int) -> tuple[list[EmitEvent], int | None]:
-    """Tell that nobody holds it, unless that lasts no longer than a move can.
+    """Tell that nobody holds it, once that is certain and has lasted for longer than a move can.
 
     In a planned move the old holder's report often comes before the new one's.
     """
@@ -291,6 +291,8 @@ def _vacancy(subject: Subject, told: _Told, now_ns: int) -> tuple[list[EmitEvent
     due_ns = told.vacant_since_ns + patience_ns
     if now_ns < due_ns:
         return [], due_ns
+    if subject.holding.standing is Standing.UNREPORTED:
+        return [], None
     bound = find(subject.conditions, BOUND)
     why = f": {bound.reason}, {bound.message}" if bound is not None else ""
     text = f"nobody holds {subject.addresses} any more, {told.node} was the last{why}"

@@ -27,6 +27,7 @@ class Standing(enum.Enum):
     SETTLING = enum.auto()  # several count; the earlier ones may just not be taken back yet
     CONTESTED = enum.auto()  # several count, and an earlier one is renewed on purpose
     SILENT = enum.auto()  # there are only claims of speakers that are not heard any more
+    UNREPORTED = enum.auto()  # the last claim ended; who made the next may not have said so yet
     NOBODY = enum.auto()  # there is no claim
 
 
@@ -73,6 +74,7 @@ class Holding:
 
 
 NOBODY = Holding(Standing.NOBODY)
+UNREPORTED = Holding(Standing.UNREPORTED)
 
 
 def settling_ns(router: VirtualRouter) -> int:

@@ -45,6 +45,10 @@ class Reason(Word):
         "HolderSilent",
         "The last known holder's speaker is not heard any more, and no other node has taken over.",
     )
+    AWAITING_REPORTS = (
+        "AwaitingReports",
+        "The last claim has ended; candidates that may hold the addresses have not reported since.",
+    )
     NO_CANDIDATES = "NoCandidates", "No node can hold the addresses."
     NO_SPEAKERS = "NoSpeakers", "No candidate has a speaker that is heard."
     ALL_WITHDRAWN = "AllWithdrawn", "Every candidate reports that it takes no part."
@@ -62,6 +66,16 @@ class Reason(Word):
 
 # What it comes to where nodes have no speaker.
 WITHOUT_SPEAKERS = frozenset({Reason.NO_CANDIDATES, Reason.NO_SPEAKERS})
+# What Bound says where a node claims them, or may claim them unheard.
+CLAIMED = frozenset(
+    {
+        Reason.HELD,
+        Reason.SETTLING,
+        Reason.CONTESTED,
+        Reason.HOLDER_SILENT,
+        Reason.AWAITING_REPORTS,
+    }
+)
 
 
 def accepted(planned: PlannedStatus) -> Condition:
@@ -144,6 +158,9 @@ def merged(
 def _bound(
     router: VirtualRouter, holding: Holding, found: Sequence[Situation]
 ) -> tuple[str, Reason, str]:
+    if holding.standing is Standing.UNREPORTED:
+        text = "the last claim has ended, and not every candidate has reported since"
+        return UNKNOWN, Reason.AWAITING_REPORTS, text
     holder = holding.holder
     if holder is None:
         reason, message = _why_nobody(router, found)

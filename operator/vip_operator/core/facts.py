@@ -36,12 +36,17 @@ class Heartbeat:
             there when we began counts as changed then.
         fresh: that is at most 25 s ago.
         applied_revision: the newest VirtualRouter revision that its engine runs.
+        resumed_ns: since when the Lease is renewed in time, as far as we saw.
+        lost: it has been silent for more than 25 s while other speakers were heard, so that
+            trouble with the API server that all have is not the reason.
     """
 
     node: str
     changed_ns: int
     fresh: bool
     applied_revision: int
+    resumed_ns: int = 0
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

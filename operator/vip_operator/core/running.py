@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
 
@@ -16,6 +16,7 @@ from vip_operator.core.facts import Facts
 from vip_operator.core.lags import LagKeeper
 from vip_operator.core.reports import Reports
 from vip_operator.core.told import Told
+from vip_operator.core.vacancies import VacancyKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class RunningKeeper:
 
     def __init__(self) -> None:
         self._claims = ClaimKeeper()
+        self._vacancies = VacancyKeeper()
         self._lags = LagKeeper()
 
     def round(
@@ -55,8 +57,7 @@ class RunningKeeper:
             if not each.spec.retired
         }
         now_ns = facts.now.monotonic_ns
-        self._claims.begin(told.holders, told.contested)
-        holdings = self._claims.judge(routers, reports, facts.heartbeats, now_ns)
+        holdings = self._holdings(routers, facts, reports, told)
         self._lags.begin()
         found = {}
         for router in routers:
@@ -77,7 +78,19 @@ class RunningKeeper:
                 routers=_router_summaries(router, holding, reports),
                 candidates=summary(router, candidates),
             )
-        return found, self._lags.end()
+        dues = (self._lags.end(), self._vacancies.due_ns)
+        return found, min((due for due in dues if due is not None), default=None)
+
+    def _holdings(
+        self, routers: Sequence[VirtualRouter], facts: Facts, reports: Reports, told: Told
+    ) -> dict[str, Holding]:
+        now_ns = facts.now.monotonic_ns
+        self._claims.begin(told.holders, told.contested)
+        self._vacancies.begin(told.claimed)
+        claimed = self._claims.judge(routers, reports, facts.heartbeats, now_ns)
+        return self._vacancies.judge(
+            routers, claimed, reports.interfaces.keys(), facts.heartbeats, now_ns
+        )
 
 
 def not_retired(plan: Plan) -> Iterable[VirtualRouter]:

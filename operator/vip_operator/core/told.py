@@ -25,11 +25,13 @@ class Told:
     Attributes:
         holders: who held it, where at most one claim counted.
         contested: several nodes held it.
+        claimed: there was a claim, or one may not have been reported yet.
         stalled: its speakers were behind.
     """
 
     holders: Mapping[str, ToldHolder] = field(default_factory=dict)
     contested: frozenset[str] = frozenset()
+    claimed: frozenset[str] = frozenset()
     stalled: frozenset[str] = frozenset()
 
 
@@ -58,6 +60,7 @@ def told_by(snapshot: Snapshot, router_of: Mapping[str, str]) -> Told:
     return Told(
         holders=holders,
         contested=_where(said, conditions.CONTESTED),
+        claimed=frozenset(router for router, found in said if _is_claimed(found)),
         stalled=_where(said, conditions.STALLED),
     )
 
@@ -72,6 +75,11 @@ def _holder(status: VirtualIPStatus) -> ToldHolder | None:
     if bound.reason == conditions.Reason.HOLDER_SILENT:
         return ToldHolder(since, silent=True)
     return None
+
+
+def _is_claimed(found: Sequence[Condition]) -> bool:
+    bound = conditions.find(found, conditions.BOUND)
+    return bound is not None and bound.reason in conditions.CLAIMED
 
 
 def _where(said: Sequence[tuple[str, Sequence[Condition]]], type_: str) -> frozenset[str]:
