@@ -65,8 +65,9 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         arguments: dict[str, Any] = getattr(item, "funcargs", {})
-        talkative = {id(one): one for one in arguments.values() if isinstance(one, Talkative)}
-        for one in talkative.values():
+        # A class that is a parameter of the test has the method too, and nothing to tell.
+        used = (one for one in arguments.values() if not isinstance(one, type))
+        for one in {id(one): one for one in used if isinstance(one, Talkative)}.values():
             report.sections.append((type(one).__name__, one.last_words()))
     return report
 

@@ -1,7 +1,9 @@
-"""The cluster ring: three real nodes, a control plane and a client, in network namespaces.
+"""The cluster ring: three real nodes, a control plane and a client.
+
+Nodes are network namespaces, or Docker containers of kind's if VIP_CLUSTER=kind.
 
 Fixtures:
-    cluster      a vip_lab.cluster.cluster.Cluster, one for the whole run
+    cluster      a vip_lab.cluster.interface.AnyCluster, one for the whole run
     kubectl      kubectl as admin
     installation the chart, installed on it (support.installation.Installation)
     namespace    name of a namespace of this test's own, deleted afterwards
@@ -16,8 +18,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.chosen_cluster import chosen_cluster
 from support.installation import Installation
-from vip_lab.cluster.cluster import Cluster
+from vip_lab.cluster.interface import AnyCluster
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import NAMESPACES, make_namespace
 
@@ -25,14 +28,14 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Iterator[AnyCluster]:
     """One cluster for the whole run, whose nodes hold the project's image."""
-    with Cluster() as cluster:
+    with chosen_cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def installation(cluster: Cluster) -> Installation:
+def installation(cluster: AnyCluster) -> Installation:
     """The chart on that cluster, ready."""
     installation = Installation(cluster)
     installation.install()
@@ -40,13 +43,13 @@ def installation(cluster: Cluster) -> Installation:
 
 
 @pytest.fixture(scope="session")
-def kubectl(cluster: Cluster) -> Kubectl:
+def kubectl(cluster: AnyCluster) -> Kubectl:
     """Return kubectl as admin."""
     return cluster.kubectl
 
 
 @pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
+def namespace(cluster: AnyCluster) -> Iterator[str]:
     """A namespace of its own for each test; on return from the test it goes in its own time."""
     name = make_namespace(cluster.api, f"test-{next(_numbers)}")
     yield name

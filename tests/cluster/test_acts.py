@@ -34,7 +34,7 @@ def mend(installation: Installation) -> None:
     cluster = installation.cluster
     for name in cluster.names:
         cluster.restore(name)
-        if not cluster[name].running:
+        if not cluster.has_power(name):
             cluster.power_on(name)
         cluster.await_ready(name)
     installation.await_api_service()
@@ -127,7 +127,7 @@ def test_no_api_server_and_a_cut_link(
     """Without an API server the address leaves a holder whose link is cut; later all agree."""
     cluster = installation.cluster
     with Probing(cluster.client, [ICMP, TCP], RATE) as probing:
-        cluster.plane.stop_api(at_once=True)
+        cluster.stop_api(at_once=True)
         try:
             throughout("the same holder", lambda: installation.holders(VIP) == [web], 5.0)
             cluster.cut(web)
@@ -135,7 +135,7 @@ def test_no_api_server_and_a_cut_link(
             until("the page", lambda: answers(cluster.client, VIP), 5.0)
         finally:
             cluster.restore(web)
-            cluster.plane.start_api()
+            cluster.start_api()
     gap_seconds = probing.results[ICMP].longest_gap_ms / 1000
     figure("longest gap of ICMP", gap_seconds)
     assert gap_seconds < 4.0

@@ -11,10 +11,12 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
+from support.chosen_cluster import in_namespaces
 from support.figures import Figure
 from support.workloads import container, pod, web_deployment, web_service
 from vip_kube.kinds import PODS, SERVICES
@@ -22,12 +24,15 @@ from vip_lab.client import answers, fetch
 from vip_lab.cluster import archive, cache, cgroups
 from vip_lab.cluster import cluster as harness
 from vip_lab.cluster.cluster import Cluster
+from vip_lab.cluster.interface import AnyCluster
 from vip_lab.host import INTERFACE
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.kubectl import Kubectl
+from vip_lab.kubernetes.objects import is_ready
 from vip_lab.wait import until
 
 _EXTRA_ADDRESS = "192.0.2.77"
+_PODS = IPv4Network("10.244.0.0/16")
 # What the engine does: a raw socket of VRRP, frames by AF_PACKET, and an address on the interface.
 _ENGINE_LIKE = f"""
 import fcntl, socket, struct, time
@@ -52,22 +57,17 @@ with Cluster(["n1"], archives=[images.pause()]) as cluster:
 
 
 @pytest.fixture
-def powered(cluster: Cluster) -> Iterator[Cluster]:
+def powered(cluster: AnyCluster) -> Iterator[AnyCluster]:
     """The cluster; every node that a test leaves without power gets it back."""
     yield cluster
     for name in cluster.names:
-        if not cluster[name].running:
+        if not cluster.has_power(name):
             cluster.power_on(name)
             cluster.await_ready(name)
 
 
-def _pods(cluster: Cluster, namespace: str) -> list[JsonObject]:
+def _pods(cluster: AnyCluster, namespace: str) -> list[JsonObject]:
     return cluster.api.items(PODS, namespace)
-
-
-def _is_ready(body: JsonObject) -> bool:
-    conditions = body["status"].get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def _roll_out(kubectl: Kubectl, name: str, namespace: str) -> None:
@@ -75,6 +75,7 @@ def _roll_out(kubectl: Kubectl, name: str, namespace: str) -> None:
     kubectl("rollout", "status", f"deployment/{name}", f"--namespace={namespace}", "--timeout=60s")
 
 
+@in_namespaces
 def test_all_nodes_are_ready(cluster: Cluster, figure: Figure) -> None:
     """Three nodes are Ready, each with a host name of its own that is not the machine's."""
     figure("three nodes Ready after", cluster.ready_after_seconds)
@@ -85,7 +86,7 @@ def test_all_nodes_are_ready(cluster: Cluster, figure: Figure) -> None:
 
 
 def test_deployment_spreads_and_becomes_ready(
-    cluster: Cluster, kubectl: Kubectl, namespace: str, figure: Figure
+    cluster: AnyCluster, kubectl: Kubectl, namespace: str, figure: Figure
 ) -> None:
     """Three pods with readiness probes become ready, one on each node, in networks of their own."""
     began = time.monotonic()
@@ -95,12 +96,13 @@ def test_deployment_spreads_and_becomes_ready(
         each["spec"]["nodeName"]: each["status"]["podIP"] for each in _pods(cluster, namespace)
     }
     assert sorted(found) == cluster.names
-    for name, address in found.items():
-        assert address.startswith(f"10.244.{name.removeprefix('n')}.")
+    networks = {IPv4Network(f"{address}/24", strict=False) for address in found.values()}
+    assert len(networks) == len(cluster.names)
+    assert all(each.subnet_of(_PODS) for each in networks)
 
 
 def test_service_is_reached_from_pods_nodes_and_client(
-    cluster: Cluster, kubectl: Kubectl, namespace: str
+    cluster: AnyCluster, kubectl: Kubectl, namespace: str
 ) -> None:
     """A ClusterIP leads to every ready pod, also to one beside the pod that asks."""
     _roll_out(kubectl, "web", namespace)
@@ -108,12 +110,12 @@ def test_service_is_reached_from_pods_nodes_and_client(
     address = cluster.api.get(SERVICES, "web", namespace)["spec"]["clusterIP"]
     names = {each["metadata"]["name"] for each in _pods(cluster, namespace)}
     # Each node's kube-proxy learns of it in its own time.
-    for host in (cluster.client, *(cluster.lan[name] for name in cluster.names)):
+    for host in (cluster.client, *(cluster.host(name) for name in cluster.names)):
         until(f"a page on {host.name}", functools.partial(answers, host, address), 10)
 
     pages = {fetch(cluster.client, address) for _attempt in range(40)}
     assert pages == names
-    pages = {fetch(cluster.lan["n2"], address) for _attempt in range(40)}
+    pages = {fetch(cluster.host(cluster.names[1]), address) for _attempt in range(40)}
     assert pages == names
     ask = f"from urllib.request import urlopen; print(urlopen('http://{address}').read().decode())"
     words = ("exec", min(names), f"--namespace={namespace}", "--", "python", "-c")
@@ -122,7 +124,7 @@ def test_service_is_reached_from_pods_nodes_and_client(
 
 
 def test_host_network_pod_with_two_capabilities(
-    cluster: Cluster, kubectl: Kubectl, namespace: str
+    cluster: AnyCluster, kubectl: Kubectl, namespace: str
 ) -> None:
     """NET_ADMIN and NET_RAW alone suffice for sockets and addresses in the node's own network."""
     security = {
@@ -132,8 +134,9 @@ def test_host_network_pod_with_two_capabilities(
         "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]},
     }
     engine = container("engine", "python", "-c", _ENGINE_LIKE, securityContext=security)
-    kubectl.apply(pod("engine", namespace, engine, hostNetwork=True, nodeName="n2"))
-    host = cluster.lan["n2"]
+    name = cluster.names[1]
+    kubectl.apply(pod("engine", namespace, engine, hostNetwork=True, nodeName=name))
+    host = cluster.host(name)
     try:
         until(
             "the address on the node",
@@ -141,14 +144,14 @@ def test_host_network_pod_with_two_capabilities(
             30,
             show=lambda: kubectl.run("logs", "engine", f"--namespace={namespace}"),
         )
-        assert cluster.lan.holders(_EXTRA_ADDRESS) == ["n2"]
+        assert cluster.holders(_EXTRA_ADDRESS) == [name]
     finally:
         cluster.api.delete(PODS, "engine", namespace)
         if host.holds(_EXTRA_ADDRESS):
             host.ip("address", "delete", f"{_EXTRA_ADDRESS}/24", "dev", INTERFACE)
 
 
-def test_loaded_image_is_on_every_node(cluster: Cluster, tmp_path: Path) -> None:
+def test_loaded_image_is_on_every_node(cluster: AnyCluster, tmp_path: Path) -> None:
     """An archive that is loaded becomes an image on each node."""
     layer, image = tmp_path / "layer.tar", tmp_path / "image.tar"
     with tarfile.open(layer, "w") as tar:
@@ -160,33 +163,35 @@ def test_loaded_image_is_on_every_node(cluster: Cluster, tmp_path: Path) -> None
         assert "docker.io/library/loaded:1" in listed.split()
 
 
+@pytest.mark.timeout(240)
 def test_power_cut_and_boot(
-    powered: Cluster, kubectl: Kubectl, namespace: str, figure: Figure
+    powered: AnyCluster, kubectl: Kubectl, namespace: str, figure: Figure
 ) -> None:
     """A node without power is NotReady, answers nobody, and is whole again after it boots."""
     cluster = powered
     _roll_out(kubectl, "web", namespace)
-    node = cluster["n3"]
-    node.host.ip("address", "add", f"{_EXTRA_ADDRESS}/24", "dev", INTERFACE)
+    name = cluster.names[-1]
+    host = cluster.host(name)
+    host.ip("address", "add", f"{_EXTRA_ADDRESS}/24", "dev", INTERFACE)
 
     began = time.monotonic()
-    cluster.power_off("n3")
+    cluster.power_off(name)
     figure("power cut done", time.monotonic() - began)
-    assert not node.running
-    assert cluster.client.run("sh", "-c", "ping -c1 -W1 192.0.2.14 || echo silent").endswith(
+    assert not cluster.has_power(name)
+    assert cluster.client.run("sh", "-c", f"ping -c1 -W1 {host.ipv4} || echo silent").endswith(
         "silent\n"
     )
-    cluster.await_not_ready("n3")
+    cluster.await_not_ready(name)
     figure("NotReady after", time.monotonic() - began)
 
     began = time.monotonic()
-    cluster.power_on("n3")
-    cluster.await_ready("n3")
+    cluster.power_on(name)
+    cluster.await_ready(name)
     figure("Ready after power came back", time.monotonic() - began)
-    assert cluster.lan.holders(_EXTRA_ADDRESS) == []
+    assert cluster.holders(_EXTRA_ADDRESS) == []
     until(
         "all pods to be ready again",
-        lambda: all(_is_ready(each) for each in _pods(cluster, namespace)),
+        lambda: all(is_ready(each) for each in _pods(cluster, namespace)),
         60,
         every=0.2,
         show=lambda: [each["status"] for each in _pods(cluster, namespace)],
@@ -194,29 +199,32 @@ def test_power_cut_and_boot(
     figure("its pods ready after", time.monotonic() - began)
 
 
-def test_cut_link_and_mended(powered: Cluster, figure: Figure) -> None:
+@pytest.mark.timeout(240)
+def test_cut_link_and_mended(powered: AnyCluster, figure: Figure) -> None:
     """A node whose cable is pulled loses carrier, goes on, and is Ready again when it is back."""
-    powered.cut("n1")
+    name = powered.names[0]
+    powered.cut(name)
     try:
-        assert "NO-CARRIER" in powered.exec("n1", "ip", "link", "show", INTERFACE)
-        powered.await_not_ready("n1")
-        assert powered["n1"].running
+        assert "NO-CARRIER" in powered.exec(name, "ip", "link", "show", INTERFACE)
+        powered.await_not_ready(name)
+        assert powered.has_power(name)
     finally:
-        powered.restore("n1")
+        powered.restore(name)
     began = time.monotonic()
-    powered.await_ready("n1", 30)
+    powered.await_ready(name, 30)
     figure("Ready after the link came back", time.monotonic() - began)
 
 
-def test_api_server_stops_and_comes_back(cluster: Cluster) -> None:
+@pytest.mark.timeout(240)
+def test_api_server_stops_and_comes_back(cluster: AnyCluster) -> None:
     """Nodes outlive a stop of the API server and report to it again."""
-    cluster.plane.stop_api()
+    cluster.stop_api()
     try:
-        assert not cluster.plane.ready()
-        assert all(cluster[name].running for name in cluster.names)
+        assert not cluster.api_ready()
+        assert all(cluster.has_power(name) for name in cluster.names)
     finally:
-        cluster.plane.start_api()
-    until("all nodes to be Ready", lambda: len(cluster.ready_nodes()) == 3, 30)
+        cluster.start_api()
+    until("all nodes to be Ready", lambda: cluster.ready_nodes() == cluster.names, 30)
 
 
 # --- nothing stays behind ------------------------------------------------------------------------
@@ -256,6 +264,7 @@ def one_node(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         harness.sweep()
 
 
+@in_namespaces
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_stays_behind(
     one_node: tuple[subprocess.Popen[bytes], str], number: int, figure: Figure

@@ -26,7 +26,7 @@ def test_operator_and_speakers_run(installation: Installation) -> None:
 def test_engine_has_two_capabilities_and_no_token(installation: Installation) -> None:
     """The engine may administer the network and open raw sockets; the agent may do neither."""
     kubectl = installation.cluster.kubectl
-    name = installation.speaker_pod("n1")
+    name = installation.speaker_pod(installation.cluster.names[0])
     found = {}
     for part in ("engine", "agent"):
         words = ("exec", name, f"-n={SYSTEM}", "-c", part, "--")
@@ -39,20 +39,19 @@ def test_engine_has_two_capabilities_and_no_token(installation: Installation) ->
 
 
 def test_token_of_a_speaker_writes_its_own_node_only(installation: Installation) -> None:
-    """The agent of n1 may write Speaker and Lease of n1, and neither of those of n2."""
+    """An agent may write Speaker and Lease of its own node, and neither of those of another."""
     cluster = installation.cluster
+    own, other = cluster.names[:2]
     installation.await_api_service()
     outcomes = {
-        node: _write_as(
-            installation, "n1", f"/apis/vip-operator.io/v1alpha1/speakers/{node}/status"
-        )
-        for node in ("n1", "n2")
+        node: _write_as(installation, own, f"/apis/vip-operator.io/v1alpha1/speakers/{node}/status")
+        for node in (own, other)
     }
-    assert outcomes["n1"] == 200
-    assert outcomes["n2"] == 403
-    lease = cluster.api.get(LEASES, "vip-speaker-n2", SYSTEM)
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/vip-speaker-n2"
-    assert _write_as(installation, "n1", path, "PUT", lease) == 403
+    assert outcomes[own] == 200
+    assert outcomes[other] == 403
+    lease = cluster.api.get(LEASES, f"vip-speaker-{other}", SYSTEM)
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/vip-speaker-{other}"
+    assert _write_as(installation, own, path, "PUT", lease) == 403
 
 
 def _write_as(

@@ -52,7 +52,8 @@ def test_host_network_pods(installation: Installation, namespace: str) -> None:
 def test_two_addresses_that_back_each_other_up(installation: Installation, namespace: str) -> None:
     """Two addresses live on two nodes; without one of them the other holds both, and back."""
     cluster = installation.cluster
-    orders = {VIP: ["n1", "n2"], OTHER: ["n2", "n1"]}
+    first, second = cluster.names[:2]
+    orders = {VIP: [first, second], OTHER: [second, first]}
     for name, (address, order) in zip(("front-a", "front-b"), orders.items(), strict=True):
         installation.apply(name, namespace, address, placement={"preferredNodes": order})
     try:
@@ -60,17 +61,17 @@ def test_two_addresses_that_back_each_other_up(installation: Installation, names
             installation.await_holder(address, order[:1], 15.0)
         installation.await_ready("front-a", namespace)
         with Probing(cluster.client, [f"icmp:{OTHER}"], 100) as probing:
-            cluster.power_off("n1")
-            installation.await_holder(VIP, ["n2"], 8.0)
-            cluster.power_on("n1")
-            cluster.await_ready("n1")
-            # It prefers n1, and may go back only when that node can serve.
-            installation.await_holder(VIP, ["n1"], 60.0)
+            cluster.power_off(first)
+            installation.await_holder(VIP, [second], 8.0)
+            cluster.power_on(first)
+            cluster.await_ready(first)
+            # It prefers the first, and may go back only when that node can serve.
+            installation.await_holder(VIP, [first], 60.0)
         assert probing.results[f"icmp:{OTHER}"].lost == 0
     finally:
-        if not cluster["n1"].running:
-            cluster.power_on("n1")
-            cluster.await_ready("n1")
+        if not cluster.has_power(first):
+            cluster.power_on(first)
+            cluster.await_ready(first)
         for name in ("front-a", "front-b"):
             cluster.api.delete(VIRTUAL_IPS, name, namespace)
         until("no holder", lambda: not installation.holders(VIP), 20.0)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from support.workloads import web_deployment, web_service
 from vip_kube.kinds import DAEMON_SETS, PODS, SERVICES, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_lab.client import answers
-from vip_lab.cluster.cluster import Cluster
+from vip_lab.cluster.interface import AnyCluster
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.binaries import ROOT
 from vip_lab.kubernetes.helm import Helm
+from vip_lab.kubernetes.objects import is_ready
 from vip_lab.namespaces import LabError
 from vip_lab.wait import NotInTimeError, until
 
@@ -32,9 +33,9 @@ class Installation:
         cluster: where.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: AnyCluster) -> None:
         self.cluster = cluster
-        self.helm = Helm(cluster.plane.kubeconfig(), cluster.control)
+        self.helm = Helm(cluster.kubeconfig, cluster.admin_host)
 
     # --- its life --------------------------------------------------------------------------------
 
@@ -44,6 +45,7 @@ class Installation:
             self.helm(
                 *("upgrade", "--install", RELEASE, str(CHART), f"--namespace={SYSTEM}"),
                 *("--create-namespace", "--wait", "--timeout=60s", "--set=crds.keep=false"),
+                *self.cluster.chart_options,
                 *options,
             )
         except LabError as error:
@@ -169,11 +171,7 @@ class Installation:
 
     def holders(self, address: str) -> list[str]:
         """Return the nodes that have the address in their kernel and have power."""
-        return [
-            name
-            for name in self.cluster.names
-            if self.cluster[name].running and self.cluster.lan[name].holds(address)
-        ]
+        return self.cluster.holders(address)
 
     def others(self, node: str) -> list[str]:
         """Return every node but this one."""
@@ -257,9 +255,3 @@ def web_pod(installation: Installation, name: str, namespace: str, node: str) ->
         and "deletionTimestamp" not in one["metadata"]
     ]
     return str(pod["metadata"]["name"])
-
-
-def is_ready(pod: JsonObject) -> bool:
-    """Return whether a pod is ready."""
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import NODES
@@ -33,7 +33,7 @@ from vip_lab.kubernetes.api import Api
 from vip_lab.kubernetes.control_plane import SERVICE_RANGE
 from vip_lab.kubernetes.guard import Guard
 from vip_lab.kubernetes.kubectl import Kubectl
-from vip_lab.kubernetes.objects import SERVICE_ACCOUNTS
+from vip_lab.kubernetes.objects import SERVICE_ACCOUNTS, is_ready
 from vip_lab.lan import Lan
 from vip_lab.namespaces import LabError
 from vip_lab.wait import NotInTimeError, until
@@ -124,8 +124,33 @@ class Cluster:
         """The API as admin, without kubectl."""
         return self.plane.api
 
+    @property
+    def kubeconfig(self) -> Path:
+        """How `admin_host` reaches the API server, as admin."""
+        return self.plane.kubeconfig()
+
+    @property
+    def admin_host(self) -> Host | None:
+        """Host on which kubectl and helm run."""
+        return self.control
+
+    @property
+    def chart_options(self) -> Sequence[str]:
+        """Options that the chart needs here: none, as every node runs speakers."""
+        return ()
+
     def __getitem__(self, name: str) -> Node:
         return self._nodes[name]
+
+    def host(self, name: str) -> Host:
+        """Return a node's own network. Raises LabError if the node has no power."""
+        if not self._nodes[name].running:
+            raise LabError(f"node {name} has no power")
+        return self._nodes[name].host
+
+    def has_power(self, name: str) -> bool:
+        """Return whether a node runs."""
+        return self._nodes[name].running
 
     # --- what can be done to it ------------------------------------------------------------------
 
@@ -159,11 +184,27 @@ class Cluster:
         """Plug it in again."""
         self.lan.restore(name)
 
+    def holders(self, address: str) -> list[str]:
+        """Return the nodes that have power and the address in their kernel."""
+        return [each.name for each in self._running() if each.host.holds(address)]
+
+    def stop_api(self, *, at_once: bool = False) -> None:
+        """Stop the API server in an orderly way, or kill it at once; the controllers end too."""
+        self.plane.stop_api(at_once=at_once)
+
+    def start_api(self) -> None:
+        """Start the API server and the controllers again; return when it serves."""
+        self.plane.start_api()
+
+    def api_ready(self) -> bool:
+        """Return whether the API server says that it is ready."""
+        return self.plane.ready()
+
     # --- waiting ---------------------------------------------------------------------------------
 
     def ready_nodes(self) -> list[str]:
         """Return the names of the nodes that are Ready."""
-        return [each["metadata"]["name"] for each in self.api.items(NODES) if _is_ready(each)]
+        return [each["metadata"]["name"] for each in self.api.items(NODES) if is_ready(each)]
 
     def await_ready(self, name: str, seconds: float = _SECONDS_TO_BE_READY) -> None:
         """Wait until a node is Ready. Raises LabError with its last words if it is not."""
@@ -250,7 +291,7 @@ class Cluster:
             raise LabError(f"node {name} has ended:\n{self._nodes[name].last_words()}")
         with contextlib.suppress(ApiError, UnreachableError):
             found = self.api.find(NODES, name)
-            return found is not None and _is_ready(found)
+            return found is not None and is_ready(found)
         return False
 
 
@@ -259,8 +300,3 @@ def sweep() -> None:
     namespaces.sweep()
     node.sweep()
     restore_for_the_dead()
-
-
-def _is_ready(node_object: dict[str, Any]) -> bool:
-    conditions = node_object.get("status", {}).get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

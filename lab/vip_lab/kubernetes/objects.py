@@ -49,6 +49,12 @@ def make_namespace(api: Api, name: str) -> str:
     return name
 
 
+def is_ready(content: JsonObject) -> bool:
+    """Return whether a Node or a Pod is Ready."""
+    conditions = content.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 # --- nodes ---------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from vip_lab.demo.kubernetes.example import CHART, SERVICE, WEB, Example
 from vip_lab.host import Host
 from vip_lab.kubernetes.binaries import ROOT
 from vip_lab.kubernetes.helm import Helm
+from vip_lab.kubernetes.objects import is_ready
 from vip_lab.namespaces import LabError
 from vip_lab.wait import until
 
@@ -140,7 +141,7 @@ class ClusterStage:
         lacking = []
         for name, namespace, nodes in wanted:
             pods = self.pods(name, namespace)
-            unready = [pod["metadata"]["name"] for pod in pods if not _is_ready(pod)]
+            unready = [pod["metadata"]["name"] for pod in pods if not is_ready(pod)]
             missing = set(nodes) - {pod["spec"].get("nodeName") for pod in pods}
             lacking += [f"pod {one} is not ready" for one in unready]
             lacking += [f"{node} has no pod of {name}" for node in sorted(missing)]
@@ -259,8 +260,3 @@ class ClusterStage:
 def _names(pod: JsonObject) -> tuple[str | None, str | None]:
     labels = pod["metadata"].get("labels", {})
     return labels.get("app.kubernetes.io/name"), labels.get("app")
-
-
-def _is_ready(pod: JsonObject) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

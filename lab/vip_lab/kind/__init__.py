@@ -1,0 +1,1 @@
+"""The same cluster, made by kind: its nodes are Docker containers."""
