@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vip_speaker.agent.start_gate import NodeWatch, StartGate, is_ready
+from vip_speaker.agent.start_gate import NodeWatch, StartGate, internal_address, is_ready
 from vip_speaker.messages import VerdictState
 
 BOOT = "this-boot"
@@ -42,6 +42,21 @@ def node(ready: str = "True", boot_id: str = BOOT, uid: str = "uid-1") -> dict[s
 def test_ready_of_this_boot(content: dict[str, Any], ready: bool) -> None:
     """Only Ready=True that a kubelet of this boot, or of no boot it names, reported counts."""
     assert is_ready(content, BOOT) is ready
+
+
+def test_address_is_the_first_internal_one() -> None:
+    """Host names and outer addresses are not where kube-proxy answers; without one it is empty."""
+    addresses = [
+        {"type": "Hostname", "address": "n1"},
+        {"type": "ExternalIP", "address": "203.0.113.1"},
+        {"type": "InternalIP", "address": "192.0.2.1"},
+        {"type": "InternalIP", "address": "2001:db8::1"},
+    ]
+    watch = NodeWatch("n1", BOOT)
+    assert watch.address == ""
+    watch.upsert({"metadata": {"uid": "u"}, "status": {"addresses": addresses}})
+    assert watch.address == "192.0.2.1"
+    assert internal_address(node()) == ""
 
 
 async def test_unknown_until_seen_ready_then_passing_for_ever() -> None:

@@ -21,7 +21,7 @@ class Scene:
         self.followed: dict[Kind, tuple[Handler, Selection]] = {}
         self.begun: list[Kind] = []
         self.ended: list[Kind] = []
-        self.surroundings = ClusterSurroundings("n1", self._follow)
+        self.surroundings = ClusterSurroundings("n1", self._follow, lambda: "192.0.2.1")
 
     def _follow(self, kind: Kind, handler: Handler, selection: Selection) -> Callable[[], None]:
         self.followed[kind] = (handler, selection)
@@ -218,7 +218,7 @@ def test_what_is_not_watched_is_unknown(scene: Scene) -> None:
 def test_ready_endpoints_are_counted_by_node() -> None:
     """Unready and terminating ones are left out; no condition counts as ready."""
     found = service_view(
-        service(externalTrafficPolicy="Local"),
+        service(externalTrafficPolicy="Local", healthCheckNodePort=30001),
         [
             endpoints(
                 endpoint("n1", "10.0.0.1", ready=True),
@@ -228,9 +228,30 @@ def test_ready_endpoints_are_counted_by_node() -> None:
             endpoints(endpoint("n1", "10.0.0.4", ready=True, terminating=True), name="web-2"),
         ],
         "n1",
+        "192.0.2.1",
     )
 
-    assert found == ServiceView(exists=True, local=True, ready_here=1, ready_anywhere=2)
+    assert found == ServiceView(
+        exists=True,
+        local=True,
+        ready_here=1,
+        ready_anywhere=2,
+        health_check=("192.0.2.1", 30001),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "address"),
+    [
+        ({"externalTrafficPolicy": "Local"}, "192.0.2.1"),
+        ({"externalTrafficPolicy": "Local", "healthCheckNodePort": 30001}, ""),
+        ({"healthCheckNodePort": 30001}, "192.0.2.1"),
+    ],
+    ids=["no port", "no address", "policy Cluster"],
+)
+def test_without_port_address_or_policy_nobody_is_asked(spec: dict[str, Any], address: str) -> None:
+    """Only with all three does a node say whether it forwards to what is ready on it."""
+    assert service_view(service(**spec), [], "n1", address).health_check is None
 
 
 def test_a_pod_in_the_slices_of_both_families_is_one() -> None:
@@ -238,13 +259,13 @@ def test_a_pod_in_the_slices_of_both_families_is_one() -> None:
     target = {"targetRef": {"uid": "uid-web"}}
     four = endpoint("n1", "10.0.0.1", ready=True) | target
     six = endpoint("n1", "2001:db8::1", ready=True) | target
-    found = service_view(service(), [endpoints(four), endpoints(six, name="web-6")], "n1")
+    found = service_view(service(), [endpoints(four), endpoints(six, name="web-6")], "n1", "")
 
     assert found == ServiceView(exists=True, local=False, ready_here=1, ready_anywhere=1)
 
 
 def test_endpoints_without_a_service() -> None:
     """Slices may outlive their Service by a moment."""
-    found = service_view(None, [endpoints(endpoint("n1", "10.0.0.1", ready=True))], "n1")
+    found = service_view(None, [endpoints(endpoint("n1", "10.0.0.1", ready=True))], "n1", "")
 
     assert not found.exists

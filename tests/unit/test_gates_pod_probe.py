@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from support.fake_surroundings import FakeSurroundings, pod
+from support.http_program import Program
 from vip_model.resources.gate import Gate
 from vip_speaker.gates import registry
 from vip_speaker.gates.registry import RunningGate
@@ -20,41 +21,6 @@ from vip_speaker.messages import Verdict, VerdictState
 
 PASSING, FAILING, UNKNOWN = VerdictState.PASSING, VerdictState.FAILING, VerdictState.UNKNOWN
 A, B = "127.0.0.2", "127.0.0.3"
-
-
-class Program:
-    """What a pod serves.
-
-    Attributes:
-        status: of every answer; None: none is given.
-        asked: how often somebody connected.
-        answers: the status of every answer that was given.
-        waiting: how many connections are open.
-    """
-
-    def __init__(self) -> None:
-        self.status: int | None = 200
-        self.asked = 0
-        self.answers: list[int] = []
-        self.waiting = 0
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection."""
-        self.asked += 1
-        self.waiting += 1
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            if self.status is None:
-                await reader.read()  # until the other side gives up
-            else:
-                self.answers.append(self.status)
-                writer.write(b"HTTP/1.1 %d Word\r\nContent-Length: 0\r\n\r\n" % self.status)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self.waiting -= 1
-            writer.close()
 
 
 class Stage:

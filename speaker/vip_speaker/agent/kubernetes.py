@@ -63,7 +63,7 @@ class KubernetesSource:
         self._problems = ProblemLog()
         self._configuration = Configuration(source=f"Kubernetes {access.server}", trouble=[])
         self._node = NodeWatch(node, boot_id())
-        self._surroundings = ClusterSurroundings(node, self._follow)
+        self._surroundings = ClusterSurroundings(node, self._follow, lambda: self._node.address)
         self._engine = EngineWatch(ask_engine, self._looked_at_engine)
         self._reporter = Reporter(self._client, self._node)
         self._heartbeat = Heartbeat(

@@ -28,6 +28,7 @@ class NodeWatch:
         self.listed = asyncio.Event()
         self._boot_id = boot_id
         self._uid = ""
+        self._address = ""
         self._ready_since_boot = False
         self._listeners: list[Callable[[], None]] = []
 
@@ -35,6 +36,11 @@ class NodeWatch:
     def uid(self) -> str:
         """Its uid, empty while there is no such object."""
         return self._uid
+
+    @property
+    def address(self) -> str:
+        """Its first InternalIP; empty while that is not known."""
+        return self._address
 
     @property
     def ready_since_boot(self) -> bool:
@@ -51,6 +57,7 @@ class NodeWatch:
 
     def upsert(self, content: Object) -> None:
         """Take the Node as it is now."""
+        self._address = internal_address(content)
         self._set(str(content["metadata"]["uid"]), ready=is_ready(content, self._boot_id))
 
     def delete(self, content: Object) -> None:  # noqa: ARG002  there is but one
@@ -101,6 +108,14 @@ class StartGate:
         if self._node.ready_since_boot and not self._told:
             self._told = True
             self._on_change()
+
+
+def internal_address(node: Object) -> str:
+    """Return the first address of type InternalIP of a Node object, empty if it has none."""
+    for each in (node.get("status") or {}).get("addresses") or ():
+        if each.get("type") == "InternalIP":
+            return str(each.get("address", ""))
+    return ""
 
 
 def is_ready(node: Object, boot_id: str) -> bool:

@@ -24,10 +24,12 @@ class ClusterSurroundings:
     Args:
         node: this node.
         follow: starts a reflector.
+        address: returns the node's own address, empty while it is not known.
     """
 
-    def __init__(self, node: str, follow: Follow) -> None:
+    def __init__(self, node: str, follow: Follow, address: Callable[[], str]) -> None:
         self._node = node
+        self._address = address
         self._follow = follow
         self._pods: _Watched[_Pods] | None = None
         self._services: dict[tuple[str, str], _Watched[_Service]] = {}
@@ -39,7 +41,7 @@ class ClusterSurroundings:
     def service(self, namespace: str, name: str) -> ServiceView | None:
         """Return a Service, None before the first complete list of all that belongs to it."""
         watched = self._services.get((namespace, name))
-        return None if watched is None else watched.content.view(self._node)
+        return None if watched is None else watched.content.view(self._node, self._address())
 
     def watch_pods(self, namespace: str, on_change: Listener) -> Subscription:
         """Call at every change of the pods of this node in a namespace, and when first known."""
@@ -164,11 +166,11 @@ class _Service:
         self.itself = _Objects(self._tell)
         self.slices = _Objects(self._tell)
 
-    def view(self, node: str) -> ServiceView | None:
+    def view(self, node: str, address: str) -> ServiceView | None:
         if not self._known:
             return None
         service = next(iter(self.itself.objects.values()), None)
-        return service_view(service, self.slices.objects.values(), node)
+        return service_view(service, self.slices.objects.values(), node, address)
 
     @property
     def _known(self) -> bool:
@@ -222,19 +224,31 @@ def local_pod(pod: Object) -> LocalPod:
     )
 
 
-def service_view(service: Object | None, slices: Iterable[Object], node: str) -> ServiceView:
-    """Return what gates need of a Service (None: there is none) and its EndpointSlices."""
+def service_view(
+    service: Object | None, slices: Iterable[Object], node: str, address: str
+) -> ServiceView:
+    """Return what gates need of a Service (None: there is none) and its EndpointSlices.
+
+    Args:
+        service: the Service.
+        slices: its EndpointSlices.
+        node: this node.
+        address: the node's own, empty while it is not known.
+    """
     ready: dict[str, bool] = {}
     for endpoint in (each for one in slices for each in one.get("endpoints") or ()):
         if _is_ready(endpoint):
             here = endpoint.get("nodeName") == node
             ready[_identity(endpoint)] = here or ready.get(_identity(endpoint), False)
-    policy = (service.get("spec") or {}).get("externalTrafficPolicy") if service else None
+    spec = (service.get("spec") or {}) if service else {}
+    local = spec.get("externalTrafficPolicy") == "Local"
+    port = spec.get("healthCheckNodePort", 0)
     return ServiceView(
         exists=service is not None,
-        local=policy == "Local",
+        local=local,
         ready_here=sum(ready.values()),
         ready_anywhere=len(ready),
+        health_check=(address, port) if local and address and port else None,
     )
 
 

@@ -2,6 +2,9 @@
 
 With externalTrafficPolicy Local these are the ready endpoints on this node, with Cluster those on
 any node. Endpoints that are terminating do not count.
+
+With policy Local a pass after anything else waits until kube-proxy forwards to the endpoints
+(`vip_speaker.gates.forwarding`); until then the gate keeps the state that it had.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vip_model.resources.gate import Gate
+from vip_speaker.gates.forwarding import Forwarding
 from vip_speaker.gates.surroundings import ServiceView, Site, Subscription, Surroundings
 from vip_speaker.gates.watched import WatchedGate
 from vip_speaker.messages import Verdict, VerdictState
@@ -38,13 +42,29 @@ class EndpointsGate(WatchedGate):
         self._surroundings = surroundings
         self._namespace = namespace
         self._service = service
+        self._forwarding = Forwarding(self._look)
+
+    async def stop(self) -> None:
+        """End the watch, and the question to kube-proxy."""
+        await super().stop()
+        await self._forwarding.stop()
 
     def _watch(self) -> Subscription:
         return self._surroundings.watch_service(self._namespace, self._service, self._look)
 
     def _judge(self) -> Verdict | None:
         view = self._surroundings.service(self._namespace, self._service)
-        return None if view is None else judge(self._service, view)
+        if view is None:
+            return None
+        verdict = judge(self._service, view)
+        if verdict.state is not VerdictState.PASSING or view.health_check is None:
+            self._forwarding.forget()
+            return verdict
+        self._forwarding.ask(view.health_check)
+        if self._forwarding.settled:
+            return verdict
+        reason = f"{verdict.reason}, to which kube-proxy does not forward yet"
+        return Verdict(state=self.verdict.state, reason=reason)
 
 
 def judge(service: str, view: ServiceView) -> Verdict:

@@ -37,12 +37,15 @@ class ServiceView:
         local: externalTrafficPolicy is Local: only endpoints on this node count.
         ready_here: ready endpoints on this node, terminating ones left out.
         ready_anywhere: ready endpoints on all nodes, likewise.
+        health_check: address and port on which this node says whether it forwards to the endpoints
+            that are here; None where nobody does.
     """
 
     exists: bool
     local: bool = False
     ready_here: int = 0
     ready_anywhere: int = 0
+    health_check: tuple[str, int] | None = None
 
 
 class Subscription(Protocol):

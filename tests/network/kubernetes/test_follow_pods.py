@@ -132,26 +132,57 @@ def test_pod_probe_is_faster_than_readiness(
             server.stop()
 
 
-def test_address_follows_the_endpoints_of_its_service(stage: Stage, figure: Figure) -> None:
-    """With a local Service of our class the address follows its endpoints, and is its ingress."""
+@pytest.fixture
+def proxies(stage: Stage) -> Iterator[dict[str, WebServer]]:
+    """A local Service `web` without endpoints, and on each host who answers for kube-proxy."""
     service = make_service(stage.api, NAMESPACE, "web", load_balancer_class=CLASS)
     patch = {"spec": {"externalTrafficPolicy": "Local"}}
-    stage.api.patch(SERVICES, "web", patch, NAMESPACE)
-    where = {node: Endpoint(stage.lan[node].ipv4, node) for node in NODES}
-    make_endpoint_slice(stage.api, NAMESPACE, "web", [where["n2"]])
+    port = stage.api.patch(SERVICES, "web", patch, NAMESPACE)["spec"]["healthCheckNodePort"]
+    make_endpoint_slice(stage.api, NAMESPACE, "web", [])
+    proxies = {node: WebServer(stage.lan[node], port) for node in NODES}
     try:
-        stage.apply(virtual_ip("web", [VIP], serviceRef={"name": "web"}))
-        stage.fleet.await_holder(VIP, ["n2"], 6.0)
-        until("the ingress", lambda: ingress(stage) == [VIP], 5.0)
-        began = time.monotonic()
-        set_endpoints(stage.api, NAMESPACE, "web", [where["n3"]])
-        stage.fleet.await_holder(VIP, ["n3"], 6.0)
-        figure("endpoint gone to moved", time.monotonic() - began)
-        stage.delete("web")
-        until("the ingress to be cleared", lambda: ingress(stage) == [], 10.0)
+        yield proxies
     finally:
+        for proxy in proxies.values():
+            proxy.stop()
         stage.api.delete(ENDPOINT_SLICES, "web", NAMESPACE)
         stage.api.delete(SERVICES, service["metadata"]["name"], NAMESPACE)
+
+
+def test_address_follows_the_endpoints_of_its_service(
+    stage: Stage, proxies: dict[str, WebServer], figure: Figure
+) -> None:
+    """With a local Service of our class the address follows its endpoints, and is its ingress."""
+    for proxy in proxies.values():
+        proxy.start()
+    where = {node: Endpoint(stage.lan[node].ipv4, node) for node in NODES}
+    set_endpoints(stage.api, NAMESPACE, "web", [where["n2"]])
+    stage.apply(virtual_ip("web", [VIP], serviceRef={"name": "web"}))
+    stage.fleet.await_holder(VIP, ["n2"], 6.0)
+    until("the ingress", lambda: ingress(stage) == [VIP], 5.0)
+    began = time.monotonic()
+    set_endpoints(stage.api, NAMESPACE, "web", [where["n3"]])
+    stage.fleet.await_holder(VIP, ["n3"], 6.0)
+    figure("endpoint gone to moved", time.monotonic() - began)
+    stage.delete("web")
+    until("the ingress to be cleared", lambda: ingress(stage) == [], 10.0)
+
+
+def test_address_waits_for_kube_proxy(
+    stage: Stage, proxies: dict[str, WebServer], figure: Figure
+) -> None:
+    """It goes to a node with a new endpoint only once kube-proxy there forwards to it."""
+    proxies["n2"].start()
+    where = {node: Endpoint(stage.lan[node].ipv4, node) for node in NODES}
+    set_endpoints(stage.api, NAMESPACE, "web", [where["n2"]])
+    stage.apply(virtual_ip("web", [VIP], serviceRef={"name": "web"}))
+    stage.fleet.await_holder(VIP, ["n2"], 6.0)
+    set_endpoints(stage.api, NAMESPACE, "web", [where["n3"]])
+    throughout("the address where it was", lambda: stage.fleet.holder(VIP) == "n2", 1.0)
+    proxies["n3"].start()
+    began = time.monotonic()
+    stage.fleet.await_holder(VIP, ["n3"], 2.0)
+    figure("kube-proxy forwards to moved", time.monotonic() - began)
 
 
 def ingress(stage: Stage) -> list[str]:
