@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from support.figures import Figure
 from support.installation import Installation, web_application, web_pod
 from support.workloads import WEB_PORT, pod, web_server
 from vip_kube.kinds import PODS, SERVICES, VIRTUAL_IPS
@@ -14,7 +17,7 @@ VIP, OTHER = "192.0.2.100", "192.0.2.101"
 def test_cluster_traffic_policy(installation: Installation, namespace: str) -> None:
     """With externalTrafficPolicy Cluster any ready endpoint will do, wherever the address is."""
     cluster = installation.cluster
-    policy = {"externalTrafficPolicy": "Cluster"}
+    policy: dict[str, Any] = {"externalTrafficPolicy": "Cluster"}
     with web_application(installation, "web", namespace, VIP, **policy) as holder:
         pods = {node: web_pod(installation, "web", namespace, node) for node in cluster.names}
         cluster.kubectl("exec", pods[holder], f"-n={namespace}", "--", "rm", "/tmp/ready")
@@ -26,6 +29,21 @@ def test_cluster_traffic_policy(installation: Installation, namespace: str) -> N
         assert installation.holders(VIP) == [holder]
         ingress = cluster.api.get(SERVICES, "web", namespace)["status"]["loadBalancer"]["ingress"]
         assert [each["ip"] for each in ingress] == [VIP]
+
+
+def test_rolling_update(installation: Installation, namespace: str, figure: Figure) -> None:
+    """While every pod is replaced, each of 200 connects a second finds one that answers."""
+    cluster = installation.cluster
+    target = f"tcp:{VIP}:80"
+    with web_application(installation, "web", namespace, VIP, drain_seconds=3):
+        with Probing(cluster.client, [target], 200) as probing:
+            words = ("deployment/web", f"--namespace={namespace}")
+            cluster.kubectl("rollout", "restart", *words)
+            cluster.kubectl("rollout", "status", *words, "--timeout=90s")
+        result = probing.results[target]
+        figure("connects, of them lost, refused", (result.sent, result.lost, result.refused))
+        assert result.lost <= 2
+        assert result.refused <= 2
 
 
 def test_host_network_pods(installation: Installation, namespace: str) -> None:

@@ -197,14 +197,20 @@ class Installation:
 
 @contextlib.contextmanager
 def web_application(
-    installation: Installation, name: str, namespace: str, address: str, **service: object
+    installation: Installation,
+    name: str,
+    namespace: str,
+    address: str,
+    *,
+    drain_seconds: int = 0,
+    **service: object,
 ) -> Iterator[str]:
     """Run a web Deployment of three behind a Service of our class with an address.
 
     Yields the node that holds the address, once all is well.
     """
     kubectl = installation.cluster.kubectl
-    kubectl.apply(web_deployment(name, namespace))
+    kubectl.apply(web_deployment(name, namespace, drain_seconds))
     spec = {
         "type": "LoadBalancer",
         "loadBalancerClass": CLASS,

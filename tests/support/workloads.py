@@ -35,19 +35,27 @@ def container(name: str, *command: str, **more: Any) -> JsonObject:
     }
 
 
-def web_server() -> JsonObject:
+def web_server(**more: Any) -> JsonObject:
     """Return a container that serves the name of its host, and is ready while it has /tmp/ready."""
     probe = {
         "exec": {"command": ["test", "-e", "/tmp/ready"]},
         "periodSeconds": 1,
         "failureThreshold": 1,
     }
-    return container("web", "python3", "-c", _WEB_SERVER, readinessProbe=probe)
+    return container("web", "python3", "-c", _WEB_SERVER, readinessProbe=probe, **more)
 
 
-def web_deployment(name: str, namespace: str, replicas: int = 3) -> JsonObject:
-    """Return a Deployment of web servers, one on each node."""
+def web_deployment(name: str, namespace: str, drain_seconds: int = 0) -> JsonObject:
+    """Return a Deployment of three web servers, one on each node.
+
+    Args:
+        name: its name.
+        namespace: where it is.
+        drain_seconds: how long a server goes on after it was told to end.
+    """
     labels = {"app": name}
+    stop = {"exec": {"command": ["sleep", str(drain_seconds)]}}
+    drain = {"lifecycle": {"preStop": stop}} if drain_seconds else {}
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
@@ -59,14 +67,14 @@ def web_deployment(name: str, namespace: str, replicas: int = 3) -> JsonObject:
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "replicas": replicas,
+            "replicas": 3,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
-                    "terminationGracePeriodSeconds": 0,
+                    "terminationGracePeriodSeconds": drain_seconds and drain_seconds + 1,
                     "topologySpreadConstraints": [spread],
-                    "containers": [web_server()],
+                    "containers": [web_server(**drain)],
                 },
             },
         },
