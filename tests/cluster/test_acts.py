@@ -37,7 +37,7 @@ def mend(installation: Installation) -> None:
         if not cluster.has_power(name):
             cluster.power_on(name)
         cluster.await_ready(name)
-    installation.await_api_service()
+    installation.await_kube_proxy()
     installation.await_speakers()
 
 

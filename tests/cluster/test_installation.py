@@ -42,7 +42,7 @@ def test_token_of_a_speaker_writes_its_own_node_only(installation: Installation)
     """An agent may write Speaker and Lease of its own node, and neither of those of another."""
     cluster = installation.cluster
     own, other = cluster.names[:2]
-    installation.await_api_service()
+    installation.await_kube_proxy()
     outcomes = {
         node: _write_as(installation, own, f"/apis/vip-operator.io/v1alpha1/speakers/{node}/status")
         for node in (own, other)

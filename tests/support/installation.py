@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 from collections.abc import Iterator
 
 from support.workloads import web_deployment, web_service
-from vip_kube.kinds import DAEMON_SETS, PODS, SERVICES, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import (
+    DAEMON_SETS,
+    ENDPOINT_SLICES,
+    PODS,
+    SERVICES,
+    SPEAKERS,
+    VIRTUAL_IPS,
+    VIRTUAL_ROUTERS,
+)
 from vip_lab.client import answers
 from vip_lab.cluster.interface import AnyCluster
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.binaries import ROOT
 from vip_lab.kubernetes.helm import Helm
-from vip_lab.kubernetes.objects import is_ready
+from vip_lab.kubernetes.objects import (
+    Endpoint,
+    is_ready,
+    make_endpoint_slice,
+    make_service,
+)
 from vip_lab.namespaces import LabError
 from vip_lab.wait import NotInTimeError, until
 
@@ -24,6 +38,8 @@ CHART = ROOT / "charts" / "vip-operator"
 CLASS = "vip-operator.io/vip"
 
 _LOG_LINES = 40
+_DEFAULT = "default"
+_numbers = itertools.count(1)
 
 
 class Installation:
@@ -66,20 +82,24 @@ class Installation:
             show=self.describe,
         )
 
-    def await_api_service(self, seconds: float = 30.0) -> None:
-        """Wait until every node reaches the API server through its Service.
+    def await_kube_proxy(self, seconds: float = 60.0) -> None:
+        """Wait until kube-proxy on every node follows what the API server says now.
 
-        A restarted API server takes itself off the Service first, and kube-proxy follows late.
+        After trouble with the API server it comes back to it with pauses of up to half a minute. A
+        Service that is new, and leads to the API server, tells.
         """
-        address = self.cluster.api.get(SERVICES, "kubernetes", "default")["spec"]["clusterIP"]
-        for name in self.cluster.names:
-            until(
-                f"{address} to answer {name}",
-                functools.partial(self._connects, name, f"/dev/tcp/{address}/443"),
-                seconds,
-                every=0.2,
-                show=self.describe,
-            )
+        api, name = self.cluster.api, f"fresh-{next(_numbers)}"
+        slices = api.get(ENDPOINT_SLICES, "kubernetes", _DEFAULT)
+        address, port = slices["endpoints"][0]["addresses"][0], slices["ports"][0]["port"]
+        service = make_service(api, _DEFAULT, name, port=443)["spec"]["clusterIP"]
+        make_endpoint_slice(api, _DEFAULT, name, [Endpoint(address)], port)
+        try:
+            for node in self.cluster.names:
+                connects = functools.partial(self._connects, node, f"/dev/tcp/{service}/443")
+                until(f"{service} to answer {node}", connects, seconds, show=self.describe)
+        finally:
+            api.delete(ENDPOINT_SLICES, name, _DEFAULT)
+            api.delete(SERVICES, name, _DEFAULT)
 
     def ready_speakers(self) -> list[str]:
         """Return the nodes whose speaker pod is ready."""

@@ -9,6 +9,7 @@ from vip_lab.host import Host
 from vip_lab.kubernetes import binaries
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.credentials import CONTROLLER_MANAGER, USERS, User
+from vip_lab.process import Process
 
 PROXY = "system:kube-proxy"
 
@@ -51,10 +52,10 @@ class RealControlPlane(ControlPlane):
             *("--node-monitor-grace-period=10s", "--node-monitor-period=1s"),
             "--secure-port=0",
         ]
-        self._controllers = self.place.start("kube-controller-manager", command)
-        self._start_scheduler()
+        manager = self.place.start("kube-controller-manager", command)
+        self._controllers = [manager, self._start_scheduler()]
 
-    def _start_scheduler(self) -> None:
+    def _start_scheduler(self) -> Process:
         command = [
             binaries.path("kube-scheduler"),
             f"--kubeconfig={self.kubeconfig(_SCHEDULER)}",
@@ -62,4 +63,4 @@ class RealControlPlane(ControlPlane):
             *_MANY_REQUESTS,
             "--secure-port=0",
         ]
-        self.place.start("kube-scheduler", command)
+        return self.place.start("kube-scheduler", command)

@@ -83,7 +83,8 @@ class ControlPlane:
         self._api_flags = api_flags
         self._place: Place | None = None
         self._api_process: Process | None = None
-        self._controllers: Process | None = None
+        # Everything that ends and starts with the API server.
+        self._controllers: list[Process] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -191,8 +192,8 @@ class ControlPlane:
         with pauses of up to half a minute between their attempts.
         """
         process = self._running_api()
-        if self._controllers is not None:
-            self._controllers.kill()
+        for each in self._controllers:
+            each.kill()
         if not at_once:
             with contextlib.suppress(LabError):
                 process.stop(_SECONDS_TO_STOP)
@@ -204,7 +205,7 @@ class ControlPlane:
         if self._api_process is not None:
             raise LabError("the API server runs already")
         self._start_api_server()
-        if self._controllers is not None:
+        if self._controllers:
             self._start_controllers()
 
     def freeze_api(self) -> None:
@@ -225,10 +226,10 @@ class ControlPlane:
         self._ask_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def stop_controllers(self) -> None:
-        """Kill the controller manager: no garbage collection, no EndpointSlices any more."""
-        if self._controllers is not None:
-            self._controllers.kill()
-            self._controllers = None
+        """Kill the controllers: no garbage collection, no EndpointSlices any more."""
+        for each in self._controllers:
+            each.kill()
+        self._controllers = []
 
     @property
     def running(self) -> bool:
@@ -351,7 +352,7 @@ class ControlPlane:
             # Its own port would be one more to collide.
             "--secure-port=0",
         ]
-        self._controllers = self.place.start("kube-controller-manager", command)
+        self._controllers = [self.place.start("kube-controller-manager", command)]
 
     def _running_api(self) -> Process:
         if self._api_process is None:

@@ -24,12 +24,12 @@ class Endpoint:
 
     Attributes:
         address: IPv4 address.
-        node: name of the node that it is on.
+        node: name of the node that it is on; empty if it is on none.
         ready: whether it gets traffic.
     """
 
     address: str
-    node: str
+    node: str = ""
     ready: bool = True
 
 
@@ -208,7 +208,7 @@ def _endpoints(endpoints: Sequence[Endpoint]) -> list[JsonObject]:
     return [
         {
             "addresses": [each.address],
-            "nodeName": each.node,
+            **({"nodeName": each.node} if each.node else {}),
             "conditions": {
                 "ready": each.ready,
                 "serving": each.ready,
