@@ -109,6 +109,19 @@ async def test_repeats_verdicts_before_they_go_stale(
     assert set(map(repr, engine.of_type(Verdicts))) == {repr(VERDICTS)}
 
 
+async def test_repeats_verdicts_however_much_else_is_said(
+    socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking for the status again and again, as in a cluster, does not keep verdicts back."""
+    monkeypatch.setattr(client_module, "VERDICTS_EVERY_SECONDS", 0.05)
+    async with serving(FakeEngine(), socket) as engine, talking(socket) as (client, _heard):
+        await until(lambda: client.connected)
+        client.say(VERDICTS)
+        async with asyncio.timeout(10):
+            while len(engine.of_type(Verdicts)) < 4:
+                assert await client.status() is not None
+
+
 def test_repeats_verdicts_in_time() -> None:
     """The engine wants verdicts every 10 s; the client leaves it a margin."""
     assert client_module.VERDICTS_EVERY_SECONDS < 10

@@ -103,31 +103,34 @@ class EngineClient:
         self._unsent = list(said)
         self._wake.set()
         writer.write(encode(Subscribe()))
-        speaking = asyncio.create_task(self._speak(writer))
+        speaking = {
+            asyncio.create_task(self._speak(writer)),
+            asyncio.create_task(self._repeat_verdicts()),
+        }
         try:
             await self._listen(reader)
         finally:
-            speaking.cancel()
-            await asyncio.wait({speaking})
+            for task in speaking:
+                task.cancel()
+            await asyncio.wait(speaking)
             writer.close()
 
     async def _speak(self, writer: asyncio.StreamWriter) -> None:
-        """Write what is unsent, and the verdicts again before the engine thinks them stale."""
+        """Write what is unsent."""
         with contextlib.suppress(ConnectionError):  # the listener sees the end too
             while True:
-                await self._something_to_say()
+                await self._wake.wait()
+                self._wake.clear()
                 while self._unsent:
                     writer.write(encode(self._newest[self._unsent.pop(0)]))
                 await writer.drain()
 
-    async def _something_to_say(self) -> None:
-        try:
-            async with asyncio.timeout(VERDICTS_EVERY_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
+    async def _repeat_verdicts(self) -> None:
+        """Say them again before the engine thinks them stale, whatever else is said."""
+        while True:
+            await asyncio.sleep(VERDICTS_EVERY_SECONDS)
             if Verdicts in self._newest:
                 self._queue(Verdicts)
-        self._wake.clear()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():

@@ -34,6 +34,19 @@ def test_applied_address_is_bound_and_reported(stage: Stage, figure: Figure) -> 
     assert f"{holder}" in events, events
 
 
+def test_a_quiet_cluster_stays_healthy(stage: Stage) -> None:
+    """Where nothing happens for longer than verdicts last, every standby remains one."""
+    stage.apply(virtual_ip("web", [VIP]))
+
+    def two_standbys() -> bool:
+        standby: int = stage.status("web").get("candidates", {}).get("standby", 0)
+        return standby == 2
+
+    until("two standbys", two_standbys, 15.0, show=lambda: stage.describe("web"))
+    # An engine takes verdicts for stale after 30 s.
+    throughout("two standbys", two_standbys, 32.0, every=0.5, show=lambda: stage.describe("web"))
+
+
 def test_apply_to_bound_ten_times(stage: Stage, figure: Figure) -> None:
     """Ten VirtualIPs one after the other: the slowest is up within two seconds."""
     took = []
