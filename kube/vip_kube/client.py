@@ -15,6 +15,8 @@ from vip_kube.kinds import Kind
 from vip_kube.transport import JSON, JSON_PATCH, MERGE_PATCH, Request, Transport
 from vip_kube.wire import Object, RawList, decode_event, decode_list, decode_object
 
+# How long a watch is open: shorter than the five to ten minutes that the server would end it after.
+WATCH_SECONDS = 290
 PAGE_SIZE = 500
 
 __all__ = [
@@ -217,7 +219,7 @@ class Client:
         selection: Selection = EVERYTHING,
         *,
         resource_version: str,
-        timeout_seconds: int = 290,
+        timeout_seconds: int = WATCH_SECONDS,
         silence_seconds: float = 70.0,
         on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[WatchEvent, None]:

@@ -15,6 +15,7 @@ class Kind:
         plural: name in paths.
         name: the kind itself, such as Pod.
         namespaced: its objects live in namespaces.
+        bookmarks: a watch of it is told about every minute that nothing has happened.
     """
 
     group: str
@@ -22,6 +23,7 @@ class Kind:
     plural: str
     name: str
     namespaced: bool
+    bookmarks: bool = True
 
     @property
     def api_version(self) -> str:
@@ -57,7 +59,8 @@ PODS = Kind("", "v1", "pods", "Pod", namespaced=True)
 SERVICES = Kind("", "v1", "services", "Service", namespaced=True)
 ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", namespaced=True)
 LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
-EVENTS = Kind("events.k8s.io", "v1", "events", "Event", namespaced=True)
+# The API server keeps no cache of Events, from which bookmarks come.
+EVENTS = Kind("events.k8s.io", "v1", "events", "Event", namespaced=True, bookmarks=False)
 CONFIG_MAPS = Kind("", "v1", "configmaps", "ConfigMap", namespaced=True)
 DAEMON_SETS = Kind("apps", "v1", "daemonsets", "DaemonSet", namespaced=True)
 DEPLOYMENTS = Kind("apps", "v1", "deployments", "Deployment", namespaced=True)

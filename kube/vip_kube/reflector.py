@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client, Object, Selection, WatchEvent
+from vip_kube.client import EVERYTHING, WATCH_SECONDS, Client, Object, Selection, WatchEvent
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.inventory import Change, ChangeType, Inventory, version_of
 from vip_kube.kinds import Kind
@@ -55,7 +55,8 @@ class Reflector:
         backoff: how long to wait after trouble.
         settled_after_seconds: a watch open for so long means that trouble is over; watches that
             end sooner are not opened more often than this.
-        silence_seconds: how long a watch may bring nothing, not even a bookmark.
+        silence_seconds: how long a watch may bring nothing, not even a bookmark. Of a kind
+            without bookmarks the server is asked to end it before that.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Reflector:
         self._backoff = backoff or Backoff(random.Random())  # noqa: S311  no secret
         self._settled_after_seconds = settled_after_seconds
         self._silence_seconds = silence_seconds
+        self._watch_seconds = WATCH_SECONDS if kind.bookmarks else int(0.85 * silence_seconds)
         self._inventory = Inventory()
         self._has_synced = False
         self._trouble = ""
@@ -142,6 +144,7 @@ class Reflector:
             self._kind,
             self._selection,
             resource_version=version,
+            timeout_seconds=self._watch_seconds,
             silence_seconds=self._silence_seconds,
             on_open=opened,
         )

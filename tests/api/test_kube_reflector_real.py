@@ -17,7 +17,7 @@ from support.followed import following
 from vip_kube.access import from_kubeconfig
 from vip_kube.client import Client, EventType, Selection
 from vip_kube.errors import ApiError
-from vip_kube.kinds import LEASES, SERVICES, SPEAKERS, VIRTUAL_ROUTERS, Kind
+from vip_kube.kinds import EVENTS, LEASES, SERVICES, SPEAKERS, VIRTUAL_ROUTERS, Kind
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 
@@ -236,6 +236,17 @@ async def test_restart_of_the_server(api: ControlPlane, client: Client, namespac
         await client.create(LEASES, lease("b"), namespace)
         await until(lambda: it.names == {"b"}, seconds=RESTART_SECONDS)
         await until(lambda: it.reflector.trouble == "", seconds=RESTART_SECONDS)
+
+
+async def test_silence_without_bookmarks_is_no_trouble(client: Client, namespace: str) -> None:
+    """Events have no bookmarks, and a namespace where none come for long is no sign of trouble."""
+    async with following(client, EVENTS, Selection(namespace), silence_seconds=4.0) as it:
+        await until(lambda: it.told.lists == 1)
+        deadline = time.monotonic() + 6.0
+        while time.monotonic() < deadline:
+            assert it.reflector.trouble == ""
+            await asyncio.sleep(0.05)
+        assert it.told.calls == ["synced"]
 
 
 @pytest.mark.parametrize("status", [403, 410, 429, 503])
