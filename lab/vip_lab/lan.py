@@ -12,11 +12,11 @@ import signal
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Self
+from types import FrameType
 
 from vip_lab import namespaces
 from vip_lab.host import INTERFACE, Host
+from vip_lab.running import Running
 
 IPV4_PREFIX_LENGTH = 24
 IPV6_PREFIX_LENGTH = 64
@@ -34,7 +34,7 @@ _SYSCTLS = (
 )
 
 
-class Lan:
+class Lan(Running):
     """Hosts named by the caller on one switch; a context manager that leaves nothing behind.
 
     Addresses: 192.0.2.11/24 and 2001:db8::11/64 for the first host, and so on upwards.
@@ -49,22 +49,10 @@ class Lan:
         self._hosts: dict[str, Host] = {}
         self.directory = Path()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Make namespaces and links; what labs that were killed have left goes first."""
         namespaces.sweep()
-        try:
-            self._build()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._build()
 
     def __getitem__(self, name: str) -> Host:
         return self._hosts[name]

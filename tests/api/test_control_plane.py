@@ -220,8 +220,8 @@ def test_compacted(stoppable: ControlPlane, namespace: str) -> None:
 def test_a_part_that_does_not_start_is_shown() -> None:
     """Where the API server does not come up, the error has its last words, and nothing stays."""
     plane = ControlPlane(api_flags=["--no-such-flag"])
-    with pytest.raises(LabError, match=r"kube-apiserver does not answer:[^$]*no-such-flag"):
-        plane.start()
+    with pytest.raises(LabError, match=r"kube-apiserver does not answer:[^$]*no-such-flag"), plane:
+        pass
     with pytest.raises(LabError, match="was not started"):
         _ = plane.server
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from support.api_server import allow_everything, control_plane
 from support.network_manifests import NODES
@@ -22,6 +21,7 @@ from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.objects import make_namespace, make_node
 from vip_lab.kubernetes.operator import Operator
 from vip_lab.lan import Lan
+from vip_lab.running import Running
 from vip_lab.wait import until
 
 CONTROL = "control"
@@ -33,7 +33,7 @@ _SECONDS_TO_REPORT = 20.0
 _SECONDS_TO_VANISH = 15.0
 
 
-class Stage:
+class Stage(Running):
     """Everything at once; a context manager that leaves nothing behind."""
 
     lan: Lan
@@ -46,18 +46,12 @@ class Stage:
         self._operator_options = operator_options
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._build(stack)
-            self._stack = stack.pop_all()
-        return self
+    def start(self) -> None:
+        """Start it; return when every speaker has reported."""
+        self._build(self._stack)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End every process and remove the LAN."""
         self._stack.close()
 
     @property

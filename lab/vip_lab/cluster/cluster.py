@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import NODES
@@ -36,6 +34,7 @@ from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import SERVICE_ACCOUNTS, is_ready
 from vip_lab.lan import Lan
 from vip_lab.namespaces import LabError
+from vip_lab.running import Running
 from vip_lab.wait import NotInTimeError, until
 
 CONTROL = "control"
@@ -46,7 +45,7 @@ _SECONDS_TO_BE_READY = 90.0
 _SECONDS_TO_BE_MISSED = 30.0
 
 
-class Cluster:
+class Cluster(Running):
     """A running cluster; a context manager.
 
     Args:
@@ -75,23 +74,13 @@ class Cluster:
         self.plane: RealControlPlane
         self.ready_after_seconds = 0.0
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Make it; return when its nodes are Ready. Raises LabError if they are not."""
         reason = why_no_cluster()
         if reason is not None:
             raise LabError(f"no cluster: it {reason}")
         golden = store.golden(self._archives or images.usual())
-        with ExitStack() as stack:
-            self._build(stack, golden)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._build(self._stack, golden)
 
     def close(self) -> None:
         """End every process, remove namespaces, control groups and files, restore the sysctl."""

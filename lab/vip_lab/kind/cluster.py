@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import LEASES, NODES
@@ -35,6 +34,7 @@ from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import SERVICE_ACCOUNTS, is_ready
 from vip_lab.kubernetes.place import Place
 from vip_lab.namespaces import LabError
+from vip_lab.running import Running
 from vip_lab.wait import NotInTimeError, until
 
 _NETWORK = ("--subnet=192.0.2.0/24", "--ip-range=192.0.2.0/26", "--gateway=192.0.2.1")
@@ -48,7 +48,7 @@ _SECONDS_TO_BE_READY = 120.0
 _SECONDS_TO_BE_MISSED = 90.0
 
 
-class KindCluster:
+class KindCluster(Running):
     """A running cluster; a context manager.
 
     Args:
@@ -63,23 +63,13 @@ class KindCluster:
         self._client: Host
         self._plane: KindControlPlane
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Make it; return when its workers are Ready. Raises LabError if they are not."""
         reason = why_no_kind()
         if reason is not None:
             raise LabError(f"no cluster by kind: it {reason}")
         remains.sweep()
-        with ExitStack() as stack:
-            self._build(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._build(self._stack)
 
     def close(self) -> None:
         """Remove containers, Docker network, namespaces and files."""

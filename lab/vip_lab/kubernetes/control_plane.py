@@ -17,8 +17,7 @@ import signal
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import NODES, Kind
@@ -37,6 +36,7 @@ from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.place import LOOPBACK, Place
 from vip_lab.namespaces import LabError
 from vip_lab.process import Process
+from vip_lab.running import Running
 from vip_lab.wait import NotInTimeError, until
 
 SERVICE_RANGE = "10.96.0.0/16"
@@ -56,7 +56,7 @@ _CRDS = Kind(
 )
 
 
-class ControlPlane:
+class ControlPlane(Running):
     """One control plane; a context manager that leaves nothing behind, however its owner ends.
 
     An object is started once; its API server may be stopped and started as often as needed.
@@ -86,18 +86,6 @@ class ControlPlane:
         # Everything that ends and starts with the API server.
         self._controllers: list[Process] = []
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     # --- its life --------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -110,15 +98,11 @@ class ControlPlane:
         if reason is not None:
             raise LabError(f"no control plane: it {reason}")
         self._place = Place(self.host)
-        try:
-            self._start_etcd()
-            self._start_api_server()
-            if self._manifests:
-                self._apply_manifests()
-            self._start_controllers()
-        except BaseException:
-            self.close()
-            raise
+        self._start_etcd()
+        self._start_api_server()
+        if self._manifests:
+            self._apply_manifests()
+        self._start_controllers()
 
     def close(self) -> None:
         """End every process and remove every file."""

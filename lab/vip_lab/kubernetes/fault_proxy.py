@@ -18,8 +18,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from vip_lab.host import Host
 from vip_lab.kubernetes.api import Api
@@ -31,13 +30,14 @@ from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.place import Place
 from vip_lab.namespaces import LabError
 from vip_lab.process import Process
+from vip_lab.running import Running
 from vip_lab.wait import until
 
 _SECONDS_TO_START = 15.0
 _SECONDS_TO_OBEY = 10.0
 
 
-class FaultProxy:
+class FaultProxy(Running):
     """One proxy in front of one control plane; a context manager that leaves nothing behind.
 
     Every command replaces the one before, except that several `answer`s add up until
@@ -56,30 +56,14 @@ class FaultProxy:
         self._process: Process | None = None
         self._answers: list[Answer] = []
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def start(self) -> None:
         """Start it; it lets everything through. Raises LabError if it does not come up."""
         self._place = Place(self._host)
-        try:
-            config = self._place.directory / "config.json"
-            config.write_text(json.dumps(asdict(self._config)))
-            command = [sys.executable, "-m", "vip_lab.kubernetes.fault_server", str(config)]
-            self._process = self._place.start("fault-proxy", command)
-            until("the fault proxy to obey", self._obeys, _SECONDS_TO_START, show=self.log)
-        except BaseException:
-            self.close()
-            raise
+        config = self._place.directory / "config.json"
+        config.write_text(json.dumps(asdict(self._config)))
+        command = [sys.executable, "-m", "vip_lab.kubernetes.fault_server", str(config)]
+        self._process = self._place.start("fault-proxy", command)
+        until("the fault proxy to obey", self._obeys, _SECONDS_TO_START, show=self.log)
 
     def close(self) -> None:
         """End it and remove its files."""
