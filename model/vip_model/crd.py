@@ -123,7 +123,12 @@ _RESOURCES = (
         plural="speakers",
         short_name="vipspeaker",
         scope="Cluster",
-        columns=(_AGE,),
+        # A column shows one value; most nodes have one interface that counts.
+        columns=(
+            _Column("Interface", ".status.interfaces[0].name"),
+            _Column("Subnet", ".status.interfaces[0].subnets[0]"),
+            _AGE,
+        ),
         rules={},
     ),
 )
