@@ -283,7 +283,7 @@ class Engine:
             return
         if desired != self._desired:
             cache.store(self._cache, desired)
-            _log.info("Received %d routers of revision %d", len(desired.routers), desired.revision)
+            _log.info("Received revision %d, routers: %d", desired.revision, len(desired.routers))
         self._desired = desired
         self._fleet.apply(boottime_ns(), desired)
         self._touch_all()
