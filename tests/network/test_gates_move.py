@@ -130,6 +130,18 @@ def test_when_all_fail_the_best_still_serves(
     fleet: Fleet, lan: Lan, servers: dict[str, WebServer], holder: str
 ) -> None:
     """With every web server stopped somebody goes on holding the address, and only one."""
+    last = _last_holder(fleet, servers)
+    throughout(
+        "it stays with the same host",
+        lambda: lan.holders(VIP) == [last],
+        4.0,
+        every=0.1,
+        show=lambda: f"{lan.holders(VIP)}, {fleet.describe(ROUTER)}",
+    )
+
+
+def _last_holder(fleet: Fleet, servers: dict[str, WebServer]) -> str:
+    """Stop every web server; return who has the address when all know that theirs is gone."""
     for server in servers.values():
         server.stop()
     until(
@@ -149,25 +161,15 @@ def test_when_all_fail_the_best_still_serves(
         5.0,
         show=lambda: fleet.describe(ROUTER),
     )
-    last = fleet.await_holder(VIP, NODES, 2.0)
-    throughout(
-        "it stays with the same host",
-        lambda: lan.holders(VIP) == [last],
-        4.0,
-        every=0.1,
-        show=lambda: f"{lan.holders(VIP)}, {fleet.describe(ROUTER)}",
-    )
+    return fleet.await_holder(VIP, NODES, 2.0)
 
 
+@pytest.mark.usefixtures("holder")
 def test_the_first_that_recovers_gets_the_address(
-    fleet: Fleet, lan: Lan, servers: dict[str, WebServer], holder: str
+    fleet: Fleet, servers: dict[str, WebServer]
 ) -> None:
     """A host that becomes healthy takes the address from one that is not, without preemption."""
-    for server in servers.values():
-        server.stop()
-    until("the holder to fail", lambda: _failing(fleet, holder), 5.0)
-    until("one holder", lambda: len(lan.holders(VIP)) == 1, 5.0)
-    (unhealthy,) = lan.holders(VIP)
+    unhealthy = _last_holder(fleet, servers)
     healthy = next(name for name in reversed(NODES) if name != unhealthy)
     servers[healthy].start()
     fleet.await_holder(VIP, [healthy], 3.0)
@@ -263,8 +265,3 @@ def test_http_pages(fleet: Fleet, holder: str) -> None:
     metrics = pages["metrics"][1]
     assert "vip_speaker_router_state{" in metrics
     assert 'state="Active"' in metrics
-
-
-def _failing(fleet: Fleet, name: str) -> bool:
-    router = fleet[name].router(ROUTER)
-    return router is not None and router["gates"][0]["state"] == "Failing"

@@ -242,8 +242,10 @@ def test_a_call_is_bounded(wire: Lan, family: int) -> None:
 
     assert [packet.payload[-1] for packet in first] == [0, 1, 2, 3]
     assert [packet.payload[-1] for packet in rest] == [4, 5, 6, 7, 8, 9]
-    arrivals = [packet.received_ns for packet in first + rest]
-    assert arrivals == sorted(arrivals)
+    # Each call measures anew how the kernel's clock of arrivals goes, to some microseconds.
+    for packets in (first, rest):
+        arrivals = [packet.received_ns for packet in packets]
+        assert arrivals == sorted(arrivals)
 
 
 def test_the_queue_holds_a_long_freeze(wire: Lan) -> None:
