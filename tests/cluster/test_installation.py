@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.installation import RELEASE, SYSTEM, Installation
+from support.figures import Figure
+from support.installation import RELEASE, SYSTEM, Installation, web_application
 from support.workloads import container, pod
 from vip_kube.kinds import LEASES, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_lab.client import Probing
 from vip_lab.wait import until
 
 VIP = "192.0.2.100"
@@ -107,6 +109,31 @@ def test_refused_pods_are_told_to_the_user(installation: Installation, namespace
         show=installation.describe,
     )
     installation.cluster.api.delete(VIRTUAL_IPS, "web", namespace)
+
+
+@pytest.mark.timeout(300)
+def test_upgrade_loses_nothing(installation: Installation, namespace: str, figure: Figure) -> None:
+    """An upgrade replaces the speakers node after node; each hands its address over before."""
+    targets = [f"icmp:{VIP}", f"tcp:{VIP}:80"]
+    with web_application(installation, "web", namespace, VIP):
+        old = _names_of_speakers(installation)
+        with Probing(installation.cluster.client, targets, 200) as probing:
+            installation.install("--set=speaker.logLevel=debug")
+            until(
+                "every speaker to be another",
+                lambda: not old & _names_of_speakers(installation),
+                120.0,
+                every=0.2,
+                show=installation.describe,
+            )
+            installation.await_speakers()
+        lost = [probing.results[target].lost for target in targets]
+        figure("lost echo requests, connects", lost)
+        assert max(lost) <= 5
+
+
+def _names_of_speakers(installation: Installation) -> set[str]:
+    return {pod["metadata"]["name"] for pod in installation.pods("vip-speaker")}
 
 
 @pytest.mark.timeout(240)
