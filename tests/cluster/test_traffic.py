@@ -46,6 +46,24 @@ def test_rolling_update(installation: Installation, namespace: str, figure: Figu
         assert result.refused <= 2
 
 
+def test_drained_node(installation: Installation, namespace: str, figure: Figure) -> None:
+    """`kubectl drain` of the holder takes its pod away, and the address leaves before that."""
+    cluster = installation.cluster
+    targets = [f"icmp:{VIP}", f"tcp:{VIP}:80"]
+    with web_application(installation, "web", namespace, VIP, drain_seconds=3) as holder:
+        try:
+            with Probing(cluster.client, targets, 200) as probing:
+                cluster.kubectl("drain", holder, "--ignore-daemonsets", "--timeout=60s")
+                after = installation.await_holder(VIP, installation.others(holder), 8.0)
+        finally:
+            cluster.kubectl("uncordon", holder)
+        lost = [probing.results[target].lost for target in targets]
+        figure("lost echo requests, connects", lost)
+        assert max(lost) <= 2
+        cluster.kubectl("rollout", "status", "deployment/web", f"--namespace={namespace}")
+        assert installation.holders(VIP) == [after]
+
+
 def test_host_network_pods(installation: Installation, namespace: str) -> None:
     """Pods on the nodes' own network serve the address without a Service, and gate it."""
     cluster = installation.cluster
