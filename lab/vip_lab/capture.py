@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vip_lab.host import INTERFACE, Host
 from vip_lab.namespaces import LabError
+from vip_lab.process import Process
+from vip_lab.running import Running
 from vip_lab.wait import until
 
 _SECONDS_TO_START = 5.0
@@ -33,7 +33,7 @@ class Frame:
     data: bytes
 
 
-class Capture:
+class Capture(Running):
     """Everything that matches a tcpdump filter, in both directions; read it after the block.
 
     Args:
@@ -51,30 +51,29 @@ class Capture:
         self._command = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-Z", "root"]
         self._command += ["-B", str(_BUFFER_KIB), "--time-stamp-precision=nano", "-w", str(path)]
         self._command += [expression] if expression else []
+        self._process: Process | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin; return when every further frame is captured."""
         name = f"tcpdump-{self._path.stem}"
         (self._host.directory / f"{name}.log").unlink(missing_ok=True)
-        self._process = self._host.start(name, self._command)
-        until("tcpdump to listen", self._is_listening, _SECONDS_TO_START)
-        return self
+        process = self._process = self._host.start(name, self._command)
+        until("tcpdump to listen", lambda: _is_listening(process), _SECONDS_TO_START)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.stop()
+    def close(self) -> None:
+        """End it; what was captured is in the file."""
+        if self._process is not None:
+            self._process.stop()
 
     def frames(self) -> list[Frame]:
         """Return the frames captured so far, in their order."""
         return list(read_pcap(self._path))
 
-    def _is_listening(self) -> bool:
-        if not self._process.running:
-            raise LabError(f"tcpdump ended with: {self._process.text()}")
-        return "listening on" in self._process.text()
+
+def _is_listening(process: Process) -> bool:
+    if not process.running:
+        raise LabError(f"tcpdump ended with: {process.text()}")
+    return "listening on" in process.text()
 
 
 def read_pcap(path: Path) -> Iterator[Frame]:
