@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from vip_kube.access import Access, find
 from vip_kube.client import Client, Object, Selection
+from vip_kube.conditions import READY, is_true
 from vip_kube.errors import AccessError, ApiError, UnreachableError
 from vip_kube.kinds import (
     DAEMON_SETS,
@@ -139,12 +140,7 @@ def _give_up(pods: tuple[Object, ...], name: str) -> None:
 
 async def _nodes_that_are_not_ready(client: Client) -> frozenset[str]:
     nodes = (await client.list(NODES)).items
-    return frozenset(_name(node) for node in nodes if not _is_ready(node))
-
-
-def _is_ready(node: Object) -> bool:
-    conditions = (node.get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return frozenset(_name(node) for node in nodes if not is_true(node, READY))
 
 
 def _node(pod: Object) -> str:

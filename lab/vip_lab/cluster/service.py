@@ -129,7 +129,7 @@ def _start() -> Contact:
 def _publish(cluster: Cluster) -> None:
     made = Contact(
         pid=os.getpid(),
-        kubeconfig=str(cluster.plane.kubeconfig()),
+        kubeconfig=str(cluster.kubeconfig),
         client=cluster.client.namespace,
         nodes={name: cluster.lan[name].namespace for name in cluster.names},
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vip_kube.conditions import READY, is_true
 from vip_kube.kinds import ENDPOINT_SLICES, NODES, PODS, SERVICES, Kind
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.wait import until
@@ -51,8 +52,7 @@ def make_namespace(api: Api, name: str) -> str:
 
 def is_ready(content: JsonObject) -> bool:
     """Return whether a Node or a Pod is Ready."""
-    conditions = content.get("status", {}).get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return is_true(content, READY)
 
 
 # --- nodes ---------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def make_node(
             *({"type": "InternalIP", "address": address} for address in addresses),
             {"type": "Hostname", "address": name},
         ],
-        "conditions": [_condition("Ready", holds=ready)],
+        "conditions": [_condition(READY, holds=ready)],
         "nodeInfo": _node_info(),
     }
     return api.patch(NODES, name, {"status": status}, subresource="status")
@@ -83,7 +83,7 @@ def make_node(
 
 def set_node_ready(api: Api, name: str, *, ready: bool) -> JsonObject:
     """Report a Node as Ready or not, as its kubelet would."""
-    status = {"conditions": [_condition("Ready", holds=ready)]}
+    status = {"conditions": [_condition(READY, holds=ready)]}
     return api.patch(NODES, name, {"status": status}, subresource="status", strategic=True)
 
 
@@ -200,7 +200,7 @@ def _pod_conditions(*, ready: bool) -> list[JsonObject]:
         _condition("PodScheduled", holds=True),
         _condition("Initialized", holds=True),
         _condition("ContainersReady", holds=ready),
-        _condition("Ready", holds=ready),
+        _condition(READY, holds=ready),
     ]
 
 

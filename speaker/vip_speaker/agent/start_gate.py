@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from vip_kube.conditions import READY, is_true
 from vip_speaker.messages import Verdict, VerdictState
 
 Object = dict[str, Any]
@@ -124,5 +125,4 @@ def is_ready(node: Object, boot_id: str) -> bool:
     reported = (status.get("nodeInfo") or {}).get("bootID", "")
     if reported not in ("", boot_id):
         return False
-    conditions = status.get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+    return is_true(node, READY)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from vip_kube.client import Selection
+from vip_kube.conditions import READY, is_true
 from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, Kind
 from vip_kube.reflector import Handler
 from vip_speaker.gates.surroundings import LocalPod, ServiceView, Subscription
@@ -211,14 +212,11 @@ def _call(listeners: Iterable[Listener]) -> None:
 def local_pod(pod: Object) -> LocalPod:
     """Return what gates need of a Pod object."""
     metadata, status = pod["metadata"], pod.get("status") or {}
-    conditions = status.get("conditions") or ()
     return LocalPod(
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
         labels=metadata.get("labels") or {},
-        ready=any(
-            each.get("type") == "Ready" and each.get("status") == "True" for each in conditions
-        ),
+        ready=is_true(pod, READY),
         terminating="deletionTimestamp" in metadata,
         address=status.get("podIP", ""),
     )

@@ -98,7 +98,7 @@ def _power_lost(stage: ClusterStage, holder: str) -> str:
 
 
 def _link_cut_without_api(stage: ClusterStage, holder: str) -> str:
-    stage.cluster.plane.stop_api()
+    stage.cluster.stop_api()
     stage.cluster.cut(holder)
     began = time.monotonic()
     after = stage.await_holder(stage.others(holder))
@@ -109,7 +109,7 @@ def _link_cut_without_api(stage: ClusterStage, holder: str) -> str:
 
 def _both_return(stage: ClusterStage, holder: str) -> str:
     began = time.monotonic()
-    stage.cluster.plane.start_api()
+    stage.cluster.start_api()
     for name in stage.cluster.names:
         stage.cluster.restore(name)
     stage.settled()

@@ -42,7 +42,7 @@ class ClusterStage:
         self.cluster = cluster
         self.example = example
         self.kubectl = cluster.kubectl
-        self.helm = Helm(cluster.plane.kubeconfig(), cluster.control)
+        self.helm = Helm(cluster.kubeconfig, cluster.admin_host)
 
     @property
     def client(self) -> Host:
@@ -81,11 +81,7 @@ class ClusterStage:
 
     def holders(self) -> list[str]:
         """Return the nodes with power that have the address in their kernel."""
-        return [
-            name
-            for name in self.cluster.names
-            if self.cluster[name].running and self.cluster.lan[name].holds(self.address)
-        ]
+        return self.cluster.holders(self.address)
 
     def others(self, name: str) -> list[str]:
         """Return all nodes but this one."""
