@@ -44,6 +44,9 @@ class Process:
                 start_new_session=True,
                 env={**os.environ, **(environment or {})},
             )
+        # A program that was just loaded shows no command line for a moment, and whoever looks for
+        # its processes by their words (the guard, a test) would take it for somebody else's.
+        until("its command line", lambda: not self.running or self._words(), _SECONDS_TO_END)
 
     @property
     def pid(self) -> int:
@@ -79,6 +82,9 @@ class Process:
                 words = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
                 found[int(entry.name)] = [word.decode(errors="replace") for word in words]
         return found
+
+    def _words(self) -> bytes:
+        return Path(f"/proc/{self.pid}/cmdline").read_bytes()
 
     def wait(self, timeout_seconds: float = _SECONDS_TO_END) -> int:
         """Return the exit status once the command has ended. Raises LabError if it does not."""

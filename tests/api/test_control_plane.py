@@ -245,9 +245,8 @@ def processes_naming(directory: str) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_killed_harness(number: signal.Signals) -> None:
     """Whoever runs a control plane and is killed leaves no process and no file of it."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HARNESS], stdout=subprocess.PIPE, text=True
-    ) as harness:
+    harness = subprocess.Popen([sys.executable, "-c", HARNESS], stdout=subprocess.PIPE, text=True)
+    try:
         assert harness.stdout is not None
         directory = harness.stdout.readline().strip()
         assert Path(directory).is_dir()
@@ -255,5 +254,8 @@ def test_nothing_outlives_a_killed_harness(number: signal.Signals) -> None:
         assert all(name in names for name in ("etcd", "kube-apiserver", "kube-controller-manager"))
         os.kill(harness.pid, number)
         assert harness.wait(10) == -number
+    finally:
+        harness.kill()
+        harness.communicate()
     until("its processes to be gone", lambda: not processes_naming(directory), 10.0)
     until("its files to be gone", lambda: not Path(directory).exists(), 10.0)
