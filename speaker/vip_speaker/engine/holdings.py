@@ -19,6 +19,7 @@ from vip_speaker.linux.addresses import (
     ReleaseRequest,
     RenewRequest,
 )
+from vip_speaker.linux.view import NetworkView
 from vip_speaker.vrrp.election import Address
 from vip_speaker.vrrp.steps import BIND_LIMIT_NS
 from vip_speaker.vrrp.timers import SECOND_NS
@@ -67,6 +68,14 @@ class Holdings:
     def holds(self, index: int, address: Address) -> bool:
         """Whether this router has asked for that address, or adopted it."""
         return address in self._held.get(index, ())
+
+    def missing(self, view: NetworkView) -> list[Address]:
+        """Return what this router has asked for and the kernel does not have."""
+        found = []
+        for index, addresses in self._held.items():
+            there = {one.address for one in view.tagged_addresses(index)}
+            found += [one for one in addresses if one not in there]
+        return found
 
     def is_waiting(self) -> bool:
         """Whether the kernel has not answered the last bind yet."""

@@ -210,6 +210,8 @@ class Engine:
             self._touched.add(router)
 
     def _worker_answered(self) -> None:
+        # What the kernel told before it answered: an address that is there may be gone again.
+        self._network_event()
         now = boottime_ns()
         for result in self._worker.results():
             if isinstance(result, DumpResult):
@@ -333,7 +335,7 @@ class Engine:
         return Status(
             node=self._settings.node,
             revision=self._desired.revision,
-            virtual_routers=status.routers(self._fleet),
+            virtual_routers=status.routers(self._fleet, self._node.wall_clock),
             drops=drops,
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from vip_speaker.engine import clock
 from vip_speaker.engine.channels import Channels
+from vip_speaker.engine.clock import WallClock
 from vip_speaker.engine.compile import InstanceKey
 from vip_speaker.engine.instance import Addressee
 from vip_speaker.engine.state_file import StateFile
@@ -34,6 +34,7 @@ class Node:
         publish: tells subscribers of a transition.
         verdicts: the agent's last verdicts, by router and gate.
         verdicts_stale: nothing was heard of the agent for long.
+        wall_clock: tells people of moments.
     """
 
     worker: AddressWorker
@@ -44,6 +45,7 @@ class Node:
     directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     verdicts_stale: bool = False
+    wall_clock: WallClock = field(default_factory=WallClock)
 
     @property
     def view(self) -> NetworkView:
@@ -78,6 +80,6 @@ class Node:
                 previous=change.previous.value,
                 state=change.state.value,
                 reason=change.reason,
-                since=clock.rfc3339(now),
+                since=self.wall_clock.rfc3339(now),
             )
         )

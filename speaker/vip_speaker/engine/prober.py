@@ -39,6 +39,11 @@ class Prober:
             sock.close()
         self._sockets = []
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the link has not had its say yet."""
+        return self._schedule.deadline() is not None
+
     def deadline(self) -> int | None:
         """Return when `tick` is due next."""
         return self._schedule.deadline()

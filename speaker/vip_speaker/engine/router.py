@@ -133,14 +133,19 @@ class Router:
 
     def deadline(self) -> int | None:
         """Return when `tick` is due next."""
-        own = self._election.deadline() if self._election else None
         due = (
-            own,
+            self._election_deadline(),
             self._announcer.deadline(),
             self._prober.deadline(),
             self._holdings.renew_ns,
         )
         return min((one for one in due if one is not None), default=None)
+
+    def _election_deadline(self) -> int | None:
+        # The clock must not decide before the link had its say, however late it was asked.
+        if self._election is None or self._prober.is_asking:
+            return None
+        return self._election.deadline()
 
     # --- configuration and the end ---------------------------------------------------------
 
@@ -227,7 +232,7 @@ class Router:
         if taken is not None and self._election is not None:
             _log.warning("Router %s: somebody has %s", self.desired.display_name, taken)
             self._apply(now, self._election.address_in_use(now))
-        if self._election is not None:
+        if self._election is not None and not self._prober.is_asking:
             self._apply(now, self._election.tick(now))
             self._leave_if_mute(now, self._election)
         if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
@@ -241,6 +246,9 @@ class Router:
             return
         if answer.outcome is Outcome.BOUND:
             self._apply(now, self._election.bound(now))
+            if not self._node.monitor.needs_resync:
+                for address in self._holdings.missing(self._node.view):
+                    self.address_removed(now, address)
             return
         _log.error("Could not bind %s: %s", self.desired.display_name, answer.reason)
         self._apply(now, self._election.bind_failed(now, answer.reason))
@@ -250,7 +258,7 @@ class Router:
         if self._election is None or self._election.state is not State.ACTIVE:
             return
         if self._holdings.is_waiting():
-            return
+            return  # the answer tells
         if not self._holdings.may_rebind(now):
             reason = f"Somebody removes {address} again and again"
             _log.error("Gave up %s: %s", self.desired.display_name, reason)

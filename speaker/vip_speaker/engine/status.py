@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vip_speaker.engine import clock
+from vip_speaker.engine.clock import WallClock
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.strangers import Stranger
 from vip_speaker.linux.view import NetworkView
@@ -41,17 +41,17 @@ def foreign(strangers: Iterable[Stranger], view: NetworkView) -> list[ForeignRou
     return list(found)
 
 
-def routers(running: Iterable[Router]) -> list[RouterStatus]:
+def routers(running: Iterable[Router], wall_clock: WallClock) -> list[RouterStatus]:
     """Return one item per instance, in the order of the routers' names."""
     ordered = sorted(running, key=lambda router: router.desired.display_name)
     return [
-        _instance(router, position, instance)
+        _instance(router, position, instance, wall_clock.rfc3339(router.since_ns))
         for router in ordered
         for position, instance in enumerate(router.desired.instances)
     ]
 
 
-def _instance(router: Router, position: int, instance: DesiredInstance) -> RouterStatus:
+def _instance(router: Router, position: int, instance: DesiredInstance, since: str) -> RouterStatus:
     election = router.election
     placed = router.instances[position].placed if position < len(router.instances) else None
     source = election.active_source_on(position) if election else None
@@ -70,7 +70,7 @@ def _instance(router: Router, position: int, instance: DesiredInstance) -> Route
         effective_priority=election.effective_priority if election else router.desired.priority,
         advertisement_interval_milliseconds=router.desired.advertisement_interval_milliseconds,
         active_source=str(source) if source else "",
-        since=clock.rfc3339(router.since_ns),
+        since=since,
         addresses=instance.addresses,
         gates=router.gates,
         counters=counters.message(router.transitions),
