@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from vip_kube.backoff import Backoff
@@ -143,16 +144,17 @@ class DaemonSetKeeper:
 
     async def _write(self, wanted: Object) -> None:
         name = wanted["metadata"]["name"]
-        found = self._daemon_sets.contents.get(name)
+        known = self._daemon_sets
+        found, times_told = known.contents.get(name), known.times_told[name]
         if found is None:
             stored = await self._client.create(DAEMON_SETS, wanted, self._namespace)
-            self._daemon_sets.upsert(stored)
+            known.answered(stored, times_told)
             _log.info("Created DaemonSet %s/%s", self._namespace, name)
         elif differs(wanted, found) and not is_being_deleted(found):
             version = found["metadata"]["resourceVersion"]
             content = {**wanted, "metadata": {**wanted["metadata"], "resourceVersion": version}}
             stored = await self._client.replace(DAEMON_SETS, name, content, self._namespace)
-            self._daemon_sets.upsert(stored)
+            known.answered(stored, times_told)
             _log.info("Updated DaemonSet %s/%s to its template", self._namespace, name)
 
     def _note_refusal(self, name: str) -> None:
@@ -192,18 +194,32 @@ class _ByName:
         self, wake: Callable[[], None], see: Callable[[Object], None] | None = None
     ) -> None:
         self.contents: dict[str, Object] = {}
+        self.times_told: Counter[str] = Counter()
         self._wake = wake
         self._see = see
 
     def upsert(self, content: Object) -> None:
-        self.contents[content["metadata"]["name"]] = content
+        name = content["metadata"]["name"]
+        self.times_told[name] += 1
+        self.contents[name] = content
         if self._see is not None:
             self._see(content)
         self._wake()
 
     def delete(self, content: Object) -> None:
-        self.contents.pop(content["metadata"]["name"], None)
+        name = content["metadata"]["name"]
+        self.times_told[name] += 1
+        self.contents.pop(name, None)
         self._wake()
+
+    def answered(self, content: Object, times_told: int) -> None:
+        """Take the answer to a write, unless the watch has told of the object since then.
+
+        What it told may be older than the answer, which it then tells as well, or newer: that the
+        object is gone again.
+        """
+        if self.times_told[content["metadata"]["name"]] == times_told:
+            self.upsert(content)
 
     def synced(self) -> None:
         self._wake()

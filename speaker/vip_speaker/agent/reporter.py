@@ -33,6 +33,7 @@ class Reporter:
         # The status that the API has, and what was written when it was that; None: unknown.
         self._stored: object = None
         self._written: tuple[object, object] | None = None
+        self._times_told = 0
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
@@ -74,15 +75,19 @@ class Reporter:
     def upsert(self, content: Object) -> None:
         """Note what the API has; somebody else may have written it."""
         self._stored = content.get("status")
-        self._look()
+        self._is_told()
 
     def delete(self, content: Object) -> None:  # noqa: ARG002  there is but one
         """Somebody deleted it: create it anew."""
         self._stored = self._written = None
-        self._look()
+        self._is_told()
 
     def synced(self) -> None:
         """A list says no more than its objects."""
+
+    def _is_told(self) -> None:
+        self._times_told += 1
+        self._look()
 
     def _look(self) -> None:
         self._idle.clear()
@@ -93,8 +98,13 @@ class Reporter:
         # The API may store it in other words, which must not be written again and again.
         is_there = (wanted, self._stored) == self._written or wanted == self._stored
         if wanted is not None and not is_there:
-            self._stored = (await self._write(wanted)).get("status")
-            self._written = (wanted, self._stored)
+            times_told = self._times_told
+            answer = (await self._write(wanted)).get("status")
+            # What the watch tells meanwhile may be older than the answer or newer, a deletion
+            # even: then it alone counts, and at worst the same is written once more.
+            if times_told == self._times_told:
+                self._stored = answer
+                self._written = (wanted, answer)
         if not self._wake.is_set():
             self._idle.set()
 
