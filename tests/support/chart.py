@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from support.rings import ROOT
+from vip_kube.wire import Object
 from vip_lab.kubernetes.helm import find_helm
 
-Object = dict[str, Any]
 # Group, resource (with its subresource) and verb.
 Grant = tuple[str, str, str]
 

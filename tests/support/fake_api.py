@@ -15,8 +15,8 @@ from aiohttp import web
 
 from vip_kube.access import Access
 from vip_kube.kinds import VIRTUAL_ROUTERS, Kind
+from vip_kube.wire import Object
 
-Object = dict[str, Any]
 Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Selection
 from vip_kube.kinds import Kind
 from vip_kube.reflector import Reflector
-
-Object = dict[str, Any]
+from vip_kube.wire import Object
 
 
 class Told:
@@ -44,12 +42,26 @@ class Told:
         self.lists += 1
 
 
-class Following:
-    """A reflector and what it told."""
+class NotedBackoff(Backoff):
+    """A back-off that notes how long each wait is to be, in seconds."""
 
-    def __init__(self, reflector: Reflector, told: Told) -> None:
+    def __init__(self, chance: random.Random, *, first_seconds: float, limit_seconds: float):
+        super().__init__(chance, first_seconds=first_seconds, limit_seconds=limit_seconds)
+        self.waits_seconds: list[float] = []
+
+    def next_seconds(self, retry_after_seconds: float | None = None) -> float:
+        """Return how long to wait now."""
+        self.waits_seconds.append(super().next_seconds(retry_after_seconds))
+        return self.waits_seconds[-1]
+
+
+class Following:
+    """A reflector, what it told, and how long it had to wait after each trouble."""
+
+    def __init__(self, reflector: Reflector, told: Told, waits_seconds: Sequence[float]) -> None:
         self.reflector = reflector
         self.told = told
+        self.waits_seconds = waits_seconds
 
     @property
     def names(self) -> set[str]:
@@ -70,7 +82,8 @@ async def following(
 ) -> AsyncIterator[Following]:
     """Run a reflector for the body of the `async with`; it must still run at its end."""
     told = Told()
-    backoff = Backoff(random.Random(4), first_seconds=first_seconds, limit_seconds=limit_seconds)
+    chance = random.Random(4)
+    backoff = NotedBackoff(chance, first_seconds=first_seconds, limit_seconds=limit_seconds)
     reflector = Reflector(
         client,
         kind,
@@ -82,7 +95,7 @@ async def following(
     )
     task = asyncio.create_task(reflector.run())
     try:
-        yield Following(reflector, told)
+        yield Following(reflector, told, backoff.waits_seconds)
     finally:
         ended = task.done()
         task.cancel()

@@ -14,7 +14,6 @@ from support.chart import (
     CHART,
     NAMESPACE,
     Grant,
-    Object,
     container,
     daemon_set,
     default_objects,
@@ -24,6 +23,7 @@ from support.chart import (
     run_helm,
 )
 from support.rings import ROOT
+from vip_kube.wire import Object
 from vip_lab.kubernetes.helm import why_no_helm
 from vip_model.__about__ import __version__
 from vip_operator import cli

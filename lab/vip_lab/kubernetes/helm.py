@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from vip_lab.host import Host
-from vip_lab.kubernetes.kubectl import Outcome
-from vip_lab.namespaces import LabError, inside
-
-_SECONDS = 180.0
+from vip_lab.kubernetes.tool import Tool
+from vip_lab.namespaces import LabError
 
 
 def find_helm() -> str | None:
@@ -28,43 +24,20 @@ def why_no_helm() -> str | None:
     return None
 
 
-class Helm:
-    """Runs helm; its files lie beside the kubeconfig, nothing is read from the user's home.
+class Helm(Tool):
+    """Runs helm."""
 
-    Args:
-        kubeconfig: server and user.
-        host: host to run it on, None for our own network.
-    """
+    name = "helm"
+    seconds = 180.0
 
-    def __init__(self, kubeconfig: Path, host: Host | None = None) -> None:
-        self.kubeconfig = kubeconfig
-        self._prefix = [] if host is None else inside(host.namespace)
-
-    def run(self, *words: str, timeout_seconds: float = _SECONDS) -> Outcome:
-        """Run a command to its end, whatever that is. Raises LabError if it does not end."""
+    def program(self) -> list[str]:
+        """Return where it is. Raises LabError if it is not there."""
         helm = find_helm()
         if helm is None:
             raise LabError(f"no helm: it {why_no_helm()}")
-        home = self.kubeconfig.parent / "helm"
-        places = {f"HELM_{kind}_HOME": str(home / kind) for kind in ("CACHE", "CONFIG", "DATA")}
-        try:
-            done = subprocess.run(
-                [*self._prefix, helm, f"--kubeconfig={self.kubeconfig}", *words],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=timeout_seconds,
-                env={**os.environ, **places},
-            )
-        except subprocess.TimeoutExpired as error:
-            what = " ".join(words)
-            raise LabError(f"`helm {what}` still runs after {timeout_seconds} s") from error
-        return Outcome(words, done.returncode, done.stdout, done.stderr)
+        return [helm]
 
-    def __call__(self, *words: str) -> str:
-        """Run a command that has to succeed and return what it printed. Raises LabError."""
-        outcome = self.run(*words)
-        if not outcome.ok:
-            raise LabError(f"`helm {' '.join(words)}` failed: {outcome.stderr.strip()}")
-        return outcome.stdout
+    def environment(self) -> dict[str, str]:
+        """Return where it keeps its caches and settings."""
+        home = self.kubeconfig.parent / "helm"
+        return {f"HELM_{kind}_HOME": str(home / kind) for kind in ("CACHE", "CONFIG", "DATA")}

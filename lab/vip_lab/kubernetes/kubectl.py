@@ -3,84 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import yaml
 
-from vip_lab.host import Host
 from vip_lab.kubernetes import binaries
-from vip_lab.namespaces import LabError, inside
-
-JsonObject = dict[str, Any]
-
-_SECONDS = 60.0
+from vip_lab.kubernetes.api import JsonObject
+from vip_lab.kubernetes.tool import Tool
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command printed and how it ended.
+class Kubectl(Tool):
+    """Runs kubectl."""
 
-    Attributes:
-        command: its words after `kubectl`.
-        status: exit status.
-        stdout: its answer.
-        stderr: its complaints.
-    """
+    name = "kubectl"
+    seconds = 60.0
 
-    command: tuple[str, ...]
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether it succeeded."""
-        return self.status == 0
-
-
-class Kubectl:
-    """Runs kubectl; its caches lie beside the kubeconfig.
-
-    Args:
-        kubeconfig: server and user.
-        host: host to run it on, None for our own network.
-    """
-
-    def __init__(self, kubeconfig: Path, host: Host | None = None) -> None:
-        self.kubeconfig = kubeconfig
-        self._prefix = [] if host is None else inside(host.namespace)
-
-    def run(self, *words: str, input_text: str = "", timeout_seconds: float = _SECONDS) -> Outcome:
-        """Run a command to its end, whatever that is. Raises LabError if it does not end."""
-        options = [
-            f"--kubeconfig={self.kubeconfig}",
-            f"--cache-dir={self.kubeconfig.parent / 'kubectl-cache'}",
-        ]
-        command = [*self._prefix, binaries.path("kubectl"), *options, *words]
-        try:
-            done = subprocess.run(
-                command,
-                input=input_text,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=timeout_seconds,
-            )
-        except subprocess.TimeoutExpired as error:
-            what = " ".join(words)
-            raise LabError(f"`kubectl {what}` still runs after {timeout_seconds} s") from error
-        return Outcome(words, done.returncode, done.stdout, done.stderr)
-
-    def __call__(self, *words: str, input_text: str = "") -> str:
-        """Run a command that has to succeed and return what it printed. Raises LabError."""
-        outcome = self.run(*words, input_text=input_text)
-        if not outcome.ok:
-            raise LabError(f"`kubectl {' '.join(words)}` failed: {outcome.stderr.strip()}")
-        return outcome.stdout
+    def program(self) -> list[str]:
+        """Return where it is and where it keeps what it knows of the API."""
+        cache = self.kubeconfig.parent / "kubectl-cache"
+        return [binaries.path("kubectl"), f"--cache-dir={cache}"]
 
     def apply(self, manifest: str | JsonObject | Iterable[JsonObject], *words: str) -> str:
         """Apply a manifest, an object or several; `words` are further options."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
+from vip_kube.wire import Object
 from vip_model.errors import ConfigError
 from vip_model.parse import parse_document
 from vip_model.resources.gate import Gate
@@ -36,8 +36,6 @@ PLACE_GATE_KIND = "candidate"
 # The engine waits for a successor for an interval and half a second, at most 8 s.
 _LEAVE_MARGIN_SECONDS = 1.0
 _LEAVE_LIMIT_SECONDS = 8.5
-
-Object = dict[str, Any]
 
 
 @dataclass(slots=True)

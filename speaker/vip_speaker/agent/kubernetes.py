@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from vip_kube.access import Access
 from vip_kube.client import Client, Selection
 from vip_kube.kinds import NODES, SPEAKERS, VIRTUAL_ROUTERS, Kind
 from vip_kube.reflector import Handler, Reflector
+from vip_kube.wire import Object
 from vip_model.__about__ import __version__
 from vip_speaker.agent import speaker_status
 from vip_speaker.agent.cluster import NODE_GATE_KIND, PLACE_GATE_KIND, ClusterState, View
@@ -32,8 +32,6 @@ from vip_speaker.messages import FromEngine, Status, Verdict, VerdictState
 # An API server that hangs must not cost a Lease its life.
 _REQUEST_SECONDS = 5.0
 _FAREWELL_SECONDS = 0.8
-
-Object = dict[str, Any]
 
 
 class KubernetesSource:

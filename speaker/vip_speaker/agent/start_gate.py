@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from vip_kube.conditions import READY, is_true
+from vip_kube.wire import Object
 from vip_speaker.messages import Verdict, VerdictState
-
-Object = dict[str, Any]
 
 
 class NodeWatch:

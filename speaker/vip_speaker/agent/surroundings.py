@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from vip_kube.client import Selection
 from vip_kube.conditions import READY, is_true
 from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, Kind
 from vip_kube.reflector import Handler
+from vip_kube.wire import Object
 from vip_speaker.gates.surroundings import LocalPod, ServiceView, Subscription
 
 T = TypeVar("T")
 
-Object = dict[str, Any]
 Listener = Callable[[], None]
 # Begins to follow objects; what it returns ends that.
 Follow = Callable[[Kind, Handler, Selection], Callable[[], None]]

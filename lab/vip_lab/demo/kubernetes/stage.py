@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, VIRTUAL_IPS
@@ -14,6 +13,7 @@ from vip_lab.demo.act import Bound
 from vip_lab.demo.kubernetes import bounds
 from vip_lab.demo.kubernetes.example import CHART, SERVICE, WEB, Example
 from vip_lab.host import Host
+from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.binaries import ROOT
 from vip_lab.kubernetes.helm import Helm
 from vip_lab.kubernetes.objects import is_ready
@@ -31,8 +31,6 @@ _SPEAKER_PORT = 9112
 _INTERVAL_MS = 1000
 _SECONDS_TO_SETTLE = 60.0
 _OK = 200
-
-JsonObject = dict[str, Any]
 
 
 class ClusterStage:
