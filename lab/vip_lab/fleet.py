@@ -109,26 +109,29 @@ class Fleet:
         Settled also means that every Backup has heard the Active, that no gate of any host is
         without a passing verdict and that nobody is still yielding.
         """
-        until(
+        active = until(
             f"one Active and nothing but Backups of {router}",
-            lambda: self._is_settled(router, family),
+            lambda: self._settled_on(router, family),
             seconds,
             every=0.05,
             show=lambda: self.describe(router, family),
         )
-        (active,) = self.actives(router, family)
+        assert active is not None
         return active
 
-    def _is_settled(self, router: str, family: str) -> bool:
-        seen = [one for speaker in self if (one := speaker.router(router, family)) is not None]
-        backups = [one for one in seen if one["state"] == "Backup"]
-        actives = [one for one in seen if one["state"] == "Active"]
-        return (
+    def _settled_on(self, router: str, family: str) -> str | None:
+        """Return the Active if the election is settled."""
+        seen = {name: one.router(router, family) for name, one in self._speakers.items()}
+        known = [one for one in seen.values() if one is not None]
+        backups = [one for one in known if one["state"] == "Backup"]
+        actives = [name for name, one in seen.items() if one and one["state"] == "Active"]
+        settled = (
             len(actives) == 1
             and len(backups) == len(self._speakers) - 1
             and all(backup["activeSource"] for backup in backups)
-            and all(_is_calm(one) for one in seen)
+            and all(_is_calm(one) for one in known)
         )
+        return actives[0] if settled else None
 
     # --- for people ------------------------------------------------------------------------------
 

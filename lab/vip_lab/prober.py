@@ -25,7 +25,7 @@ from collections import deque
 from ipaddress import ip_address
 from typing import Protocol
 
-from vip_lab.record import LOST_AFTER_NS, SECOND_NS, Pace, Record
+from vip_lab.record import LOST_AFTER_NS, MILLISECOND_NS, SECOND_NS, Pace, Record
 
 _SOL_RAW = 255
 _ICMP_FILTER = 1
@@ -37,6 +37,11 @@ _ECHO = struct.Struct("!BBHHHQ")  # type, code, checksum, identifier, sequence, 
 _TIMESPEC = struct.Struct("=qq")
 _REALTIME_PRIORITY = 1
 _LONGEST_WAIT_SECONDS = 0.1
+# struct tcp_info of linux/tcp.h: 8 bytes, then words; tcpi_last_ack_recv is the 13th of these.
+_TCP_INFO_BYTES = 104
+_LAST_ACK_OFFSET = 56
+_LAST_ACK_MS = struct.Struct("=I")
+_LONGEST_TICK_MS = 10
 
 
 class Probe(Protocol):
@@ -145,7 +150,7 @@ class TcpProbe:
             number, connection = self._pending[descriptor]
             failure = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if failure == 0:
-                self.record.answered(number, now_ns)
+                self.record.answered(number, now_ns - _known_for_ns(connection))
             elif failure == errno.ECONNREFUSED:
                 self.record.refused += 1
             self._close(descriptor)
@@ -157,6 +162,16 @@ class TcpProbe:
     def _close(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)
         self._pending.pop(descriptor)[1].close()
+
+
+def _known_for_ns(connection: socket.socket) -> int:
+    """Return for how long, at least, the kernel has had the answer that we look at only now.
+
+    It counts in ticks of up to 10 ms, so an answer may seem that much older than it is.
+    """
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    (last_ack_ms,) = _LAST_ACK_MS.unpack_from(info, _LAST_ACK_OFFSET)
+    return max(0, int(last_ack_ms) - _LONGEST_TICK_MS) * MILLISECOND_NS
 
 
 def _arrival_ns(ancillary: list[tuple[int, int, bytes]]) -> int:

@@ -255,7 +255,12 @@ def one_node(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     note = tmp_path / "namespace"
     process = subprocess.Popen([sys.executable, "-c", _HOLD_ONE_NODE, str(note)])
     try:
-        until("the cluster", lambda: process.poll() is not None or note.exists(), 90, every=0.1)
+        until(
+            "the cluster",
+            lambda: process.poll() is not None or (note.exists() and note.read_text()),
+            90,
+            every=0.1,
+        )
         assert process.poll() is None, "the cluster did not start"
         yield process, note.read_text()
     finally:

@@ -98,6 +98,13 @@ def test_a_gap_beyond_the_bound_is_wrong() -> None:
     assert "ICMP was silent" in what_is_wrong((silent, GOOD), Bound(100, ""))
 
 
+def test_a_machine_that_stood_still_is_no_gap_of_ours() -> None:
+    """The time for which the prober itself could not run is granted to the hosts as well."""
+    stood_still = replace(GOOD, longest_gap_ms=150.0, late_ms_max=60.0)
+    assert what_is_wrong((stood_still, GOOD), Bound(100, "a sum")) == ""
+    assert "150 ms" in what_is_wrong((replace(stood_still, late_ms_max=40.0), GOOD), Bound(100, ""))
+
+
 def test_probes_lost_beyond_the_bound_are_wrong() -> None:
     """An act that may lose one probe fails when it loses two, however short the gap."""
     bound = no_gap(None, "n1")

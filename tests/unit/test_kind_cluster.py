@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -20,6 +21,8 @@ import yaml
 from support.chosen_cluster import by_kind
 from support.fake_commands import FakeCommands, machine_with_kind
 from support.rings import ROOT, why_no_cluster_ring
+from vip_kube.errors import ApiError
+from vip_kube.kinds import Kind
 from vip_lab import namespaces
 from vip_lab.cluster.cluster import Cluster
 from vip_lab.cluster.images import project_name
@@ -282,13 +285,25 @@ def test_ready_counts_from_a_renewed_lease() -> None:
 
 
 class _Api:
-    """Ready while the kubelet has the manifest."""
+    """Ready while the kubelet has the manifest; it lists custom kinds a while after that."""
 
     def __init__(self, manifest: Path) -> None:
         self._manifest = manifest
+        self.refusals = 1
+        self.listed: list[str] = []
 
     def text(self, _path: str) -> str:
         return "ok" if self._manifest.exists() else "failed"
+
+    def items(self, _kind: Kind) -> list[dict[str, Any]]:
+        spec = {"group": "vips", "names": {"plural": "speakers"}, "versions": [{"name": "v1"}]}
+        return [{"spec": spec}]
+
+    def ask(self, _method: str, path: str) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise ApiError(429, "TooManyRequests", "storage is (re)initializing")
+        self.listed.append(path)
 
 
 @pytest.fixture
@@ -323,6 +338,7 @@ def test_api_server_stops_with_its_manifest(
     assert len(killed) == at_once
     plane.start()
     assert plane.ready()
+    assert cast("_Api", plane.api).listed == ["/apis/vips/v1/speakers"]
     moves = fakes.called("docker exec lab-control-plane mv")
     there, back = (each.split()[-2:] for each in moves)
     assert there == back[::-1]

@@ -13,6 +13,7 @@ from vip_kube.errors import ApiError, UnreachableError
 from vip_lab.kind.commands import docker
 from vip_lab.kubernetes.api import Api
 from vip_lab.kubernetes.kubectl import Kubectl
+from vip_lab.kubernetes.objects import serves_custom_kinds
 from vip_lab.kubernetes.place import Place
 from vip_lab.namespaces import LabError
 from vip_lab.wait import until
@@ -65,9 +66,14 @@ class KindControlPlane:
         until("the API server to end", lambda: not self._runs(), _SECONDS_TO_STOP, every=0.1)
 
     def start(self) -> None:
-        """Put the manifest back and wait until the API server is ready."""
+        """Put the manifest back and wait until the API server serves every kind."""
         self._move(_ASIDE, _MANIFEST)
-        until("the API server to be ready", self.ready, _SECONDS_TO_START, every=0.2)
+        until(
+            "the API server to serve every kind",
+            lambda: self.ready() and serves_custom_kinds(self.api),
+            _SECONDS_TO_START,
+            every=0.2,
+        )
 
     # ---------------------------------------------------------------------------------------------
 

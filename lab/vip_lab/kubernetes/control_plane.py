@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import NODES, Kind
+from vip_kube.kinds import NODES
 from vip_lab.host import Host
 from vip_lab.kubernetes import binaries
 from vip_lab.kubernetes.api import Api
@@ -33,6 +33,7 @@ from vip_lab.kubernetes.credentials import (
     User,
 )
 from vip_lab.kubernetes.kubectl import Kubectl
+from vip_lab.kubernetes.objects import serves_custom_kinds
 from vip_lab.kubernetes.place import LOOPBACK, Place
 from vip_lab.namespaces import LabError
 from vip_lab.process import Process
@@ -47,13 +48,6 @@ _CONTROLLERS = "*,-node-lifecycle-controller,-taint-eviction-controller"
 _SECONDS_TO_START = 40.0
 _SECONDS_TO_STOP = 10.0
 _LAST_LINES = 15
-_CRDS = Kind(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    namespaced=False,
-)
 
 
 class ControlPlane(Running):
@@ -261,7 +255,9 @@ class ControlPlane(Running):
         process = self.place.start("kube-apiserver", self._api_command())
         self._api_process = process
         self._await("kube-apiserver", process, self.ready)
-        self._await("kube-apiserver for custom kinds", process, self._serves_custom_kinds)
+        self._await(
+            "kube-apiserver for custom kinds", process, lambda: serves_custom_kinds(self.api)
+        )
         self._await("kube-apiserver for its roles", process, self._knows_roles)
 
     def _api_command(self) -> list[str]:
@@ -304,17 +300,9 @@ class ControlPlane(Running):
         crds = ("customresourcedefinitions", "--all", "--timeout=20s")
         kubectl("wait", "--for=condition=Established", *crds)
         process = self._running_api()
-        self._await("kube-apiserver for custom kinds", process, self._serves_custom_kinds)
-
-    def _serves_custom_kinds(self) -> bool:
-        with contextlib.suppress(ApiError, UnreachableError):
-            for crd in self.api.items(_CRDS):
-                spec = crd["spec"]
-                plural, version = spec["names"]["plural"], spec["versions"][0]["name"]
-                path = f"/apis/{spec['group']}/{version}/{plural}"
-                self.api.ask("GET", path, parameters={"limit": "1"})
-            return True
-        return False
+        self._await(
+            "kube-apiserver for custom kinds", process, lambda: serves_custom_kinds(self.api)
+        )
 
     def _knows_roles(self) -> bool:
         with contextlib.suppress(ApiError, UnreachableError):

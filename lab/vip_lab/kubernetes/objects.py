@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vip_kube.conditions import READY, is_true
+from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import ENDPOINT_SLICES, NODES, PODS, SERVICES, Kind
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.wait import until
 
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS = Kind("", "v1", "serviceaccounts", "ServiceAccount", namespaced=True)
+CRDS = Kind(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+)
 
 _SECONDS_FOR_SERVICE_ACCOUNT = 20.0
 _NO_LABELS: Mapping[str, str] = {}
@@ -53,6 +62,18 @@ def make_namespace(api: Api, name: str) -> str:
 def is_ready(content: JsonObject) -> bool:
     """Return whether a Node or a Pod is Ready."""
     return is_true(content, READY)
+
+
+def serves_custom_kinds(api: Api) -> bool:
+    """Return whether an API server lists every custom kind; after a start it refuses some."""
+    with contextlib.suppress(ApiError, UnreachableError):
+        for crd in api.items(CRDS):
+            spec = crd["spec"]
+            plural, version = spec["names"]["plural"], spec["versions"][0]["name"]
+            # Whole: a list with a limit is answered before the cache is filled that watches need.
+            api.ask("GET", f"/apis/{spec['group']}/{version}/{plural}")
+        return True
+    return False
 
 
 # --- nodes ---------------------------------------------------------------------------------------
