@@ -1,8 +1,8 @@
 # One image for operator, engine and agent. Builds with docker and with buildah.
 #
 # Nothing is fetched while it builds: hack/image first puts every wheel, checked against its hash,
-# into the build context. BASE needs python3 (3.11 or newer) with venv, at the same path in both
-# stages: python:3.13-slim, or a Debian root made by debootstrap.
+# into the build context. BASE needs the python3 that the wheels are for (3.11 or newer) with venv,
+# at the same path in both stages: python:X.Y-slim, or a Debian root made by debootstrap.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build

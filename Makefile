@@ -55,7 +55,7 @@ test-cluster: setup ## Run the cluster ring: the chart on three real Kubernetes 
 
 test-kind: setup ## Run the cluster ring on nodes that kind makes (root or sudo, Docker, kind)
 	@hack/kube-binaries >/dev/null
-	@hack/as-root env PATH="$$PATH" VIP_CLUSTER=kind \
+	@hack/as-root env VIP_CLUSTER=kind \
 	  $(BIN)/pytest -p no:cacheprovider -o timeout_func_only=true tests/cluster
 
 kube-binaries: ## Find the Kubernetes and etcd binaries that tests run, or build them (6 minutes, once a machine)

@@ -34,10 +34,11 @@ class Process:
     ) -> None:
         self.output = output
         self._command = list(command)
+        # nsenter becomes the command, so the process id is the command's own.
+        entering = inside(namespace) if namespace is not None else []
         with output.open("ab") as file:
-            # nsenter becomes the command, so the process id is the command's own.
             self._popen = subprocess.Popen(
-                [*(inside(namespace) if namespace is not None else ()), *command],
+                [*entering, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -45,8 +46,20 @@ class Process:
                 env={**os.environ, **(environment or {})},
             )
         # A program that was just loaded shows no command line for a moment, and whoever looks for
-        # its processes by their words (the guard, a test) would take it for somebody else's.
-        until("its command line", lambda: not self.running or self._words(), _SECONDS_TO_END)
+        # its processes by their words (the guard, a test) would take it for somebody else's. While
+        # nsenter still shows its own, that moment is to come once more.
+        not_yet = {b"", _as_shown([*entering, *command]) if entering else b""}
+        try:
+            until(
+                "its command line",
+                lambda: not self.running or self._words() not in not_yet,
+                _SECONDS_TO_END,
+                every=0.002,
+            )
+        except BaseException:
+            # Nobody else knows of it yet.
+            self.kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -105,6 +118,11 @@ class Process:
         self.signal_all(signal.SIGKILL)
         self._popen.wait()
         until("the killed processes to be gone", lambda: not self.group(), _SECONDS_TO_END)
+
+
+def _as_shown(command: Sequence[str]) -> bytes:
+    """Return a command line as /proc shows it."""
+    return b"".join(os.fsencode(word) + b"\0" for word in command)
 
 
 def _is_alive_in_group(entry: Path, group: int) -> bool:

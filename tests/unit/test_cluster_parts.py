@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from support import rings
+from support.fake_commands import FakeCommands
 from support.rings import ROOT
-from vip_lab.cluster import archive, cache, inotify, service
+from vip_lab.cluster import archive, cache, cgroups, command, inotify, packages, service
 from vip_lab.cluster.settings import Settings
+from vip_lab.kubernetes import binaries
 from vip_lab.wait import until
 
 
@@ -145,8 +149,99 @@ def test_settings_give_each_node_its_own_pods(tmp_path: Path) -> None:
 
 def test_installer_names_packages_only() -> None:
     """`hack/cluster-packages --missing` lists packages that Debian has a name for, or nothing."""
-    command = [str(ROOT / "hack/cluster-packages"), "--missing"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    words = [str(ROOT / "hack/cluster-packages"), "--missing"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     known = "buildah conntrack containerd containernetworking-plugins debootstrap iproute2 iptables"
     assert set(done.stdout.split()) <= {*known.split(), "nftables", "openssl", "runc", "util-linux"}
     assert not done.stderr
+
+
+# --- whether a cluster can run here --------------------------------------------------------------
+
+
+@pytest.fixture
+def modprobe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCommands:
+    """A machine with everything but overlayfs, and a modprobe that knows no module."""
+    fakes = FakeCommands(tmp_path, monkeypatch)
+    fakes.add("modprobe", {"*": "exit 1"})
+    for name in packages.NODE_BINARIES:
+        fakes.add(name)
+    (fakes.state / "filesystems").write_text("nodev\tproc\n\text4\n")
+    monkeypatch.setattr(packages, "_FILE_SYSTEMS", fakes.state / "filesystems")
+    monkeypatch.setattr(packages, "missing_packages", list)
+    monkeypatch.setattr(binaries, "DIRECTORY", fakes.directory)
+    monkeypatch.setattr(binaries, "why_no_binaries", lambda: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    return fakes
+
+
+def test_overlayfs_is_loaded_where_it_is_a_module(modprobe: FakeCommands) -> None:
+    """A kernel that has not loaded overlayfs yet is told to, before it is said to have none."""
+    modprobe.add("modprobe", {"-q overlay": "echo 'nodev overlay' >>filesystems"})
+    assert packages.why_no_cluster() is None
+    assert packages.why_no_cluster() is None
+    assert modprobe.called() == ["modprobe -q overlay"]
+
+
+def test_a_kernel_without_overlayfs_is_a_reason(modprobe: FakeCommands) -> None:
+    """Where overlayfs cannot be loaded, or nothing can load modules, that is the reason."""
+    assert packages.why_no_cluster() == "needs a kernel with overlayfs"
+    (modprobe.directory / "modprobe").write_text("no program")
+    assert packages.why_no_cluster() == "needs a kernel with overlayfs"
+
+
+def test_a_failed_preparation_is_the_reason_of_the_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hack/pytest could not make for nodes is why their tests are skipped."""
+    monkeypatch.delenv("VIP_CLUSTER", raising=False)
+    monkeypatch.setattr(rings, "why_no_network_ring", lambda: None)
+    monkeypatch.setattr(rings, "why_no_cluster", lambda: None)
+    monkeypatch.delenv("VIP_CLUSTER_FAILURE", raising=False)
+    assert rings.why_no_cluster_ring() is None
+    monkeypatch.setenv("VIP_CLUSTER_FAILURE", "what nodes need could not be made")
+    assert rings.why_no_cluster_ring() == "what nodes need could not be made"
+
+
+def test_no_images_are_made_where_no_cluster_can_run(
+    modprobe: FakeCommands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`images` on a machine that cannot run a cluster says so and ends with a status of its own."""
+    assert command.main(["images"]) == 3
+    assert (
+        capsys.readouterr().err == "cluster: no images: a cluster needs a kernel with overlayfs\n"
+    )
+
+
+# --- control groups ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hierarchies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A hierarchy of version 1 and one of version 2, as directories of ordinary files."""
+    first, second = tmp_path / "memory", tmp_path / "unified"
+    first.mkdir()
+    second.mkdir()
+    mounts = tmp_path / "mounts"
+    lines = [f"cgroup {first} cgroup rw,memory 0 0", f"cgroup2 {second} cgroup2 rw 0 0"]
+    mounts.write_text("\n".join(["proc /proc proc rw 0 0", *lines]))
+    monkeypatch.setattr(cgroups, "_MOUNTS", mounts)
+    (second / "cgroup.controllers").write_text("cpuset cpu memory hugetlb pids\n")
+    return first, second
+
+
+def test_a_group_of_version_2_has_every_controller(hierarchies: tuple[Path, Path]) -> None:
+    """The root hands down each of its controllers, one by one, as a kubelet wants them all."""
+    first, second = hierarchies
+    cgroups.make("viplab-n1")
+    handed_down = (second / "cgroup.subtree_control").read_text().splitlines()
+    assert handed_down == ["+cpuset", "+cpu", "+memory", "+hugetlb", "+pids"]
+    assert (second / "viplab-n1").is_dir()
+    assert [each.name for each in first.iterdir()] == ["viplab-n1"]
+
+
+def test_a_controller_that_is_refused_is_no_obstacle(hierarchies: tuple[Path, Path]) -> None:
+    """Where the kernel keeps a controller to the root, the group is made without it."""
+    _first, second = hierarchies
+    (second / "cgroup.subtree_control").mkdir()
+    cgroups.make("viplab-n1")
+    assert (second / "viplab-n1").is_dir()

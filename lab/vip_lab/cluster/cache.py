@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 from vip_lab.kubernetes.binaries import ROOT
 
 _HASH_CHARACTERS = 16
+_UNFINISHED = "unfinished-"
 # From being named to being copied, with a control plane started in between on a busy machine.
 _SECONDS_IN_USE = 600.0
 
@@ -37,26 +39,58 @@ def images() -> Path:
 
 def remove_unfinished() -> None:
     """Remove what somebody who was killed was making. The images have to be locked."""
-    for path in images().glob("unfinished-*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+    for path in images().glob(f"{_UNFINISHED}*"):
+        _remove(path)
 
 
-def note_use(path: Path) -> None:
-    """Keep a part of the cache from being removed for a while: somebody is about to read it."""
-    os.utime(path)
+@contextmanager
+def made_once(path: Path) -> Iterator[Path | None]:
+    """Yield where to make an image or a store, or None if it is there; only one makes it.
+
+    Who finds it there waits for nobody, and can read it for some minutes even if it is replaced.
+    """
+    if note_use(path):
+        yield None
+        return
+    with locked(images()):
+        # Somebody else may have made it while we waited.
+        if note_use(path):
+            yield None
+            return
+        remove_unfinished()
+        unfinished = path.with_name(f"{_UNFINISHED}{path.name}")
+        try:
+            yield unfinished
+            unfinished.rename(path)
+        finally:
+            _remove(unfinished)
+
+
+def note_use(path: Path) -> bool:
+    """Keep a part of the cache from being removed for a while: somebody is about to read it.
+
+    Returns whether it is there at all.
+    """
+    with locked(_uses()):
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def remove_unless_in_use(path: Path) -> None:
-    """Remove a part of the cache that was replaced, once nobody can be about to read it."""
-    if time.time() - path.stat().st_mtime < _SECONDS_IN_USE:
-        return
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink()
+    """Remove a part of the cache that was replaced, once nobody can be about to read it.
+
+    The images have to be locked.
+    """
+    with locked(_uses()):
+        if time.time() - path.stat().st_mtime < _SECONDS_IN_USE:
+            return
+        # At once and as a whole: what an interrupted removal leaves must not be taken for whole.
+        aside = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=images()))
+        path.rename(aside / path.name)
+    _remove(aside)
 
 
 def disks() -> Path:
@@ -87,6 +121,18 @@ def hash_of_files(paths: Iterable[Path], *words: str) -> str:
 def hash_of_words(*words: str) -> str:
     """Return a short hash of some words."""
     return hash_of_files((), *words)
+
+
+def _uses() -> Path:
+    """Return what is locked, for a moment only, to note a use or to decide that there is none."""
+    return _made("uses")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _made(name: str) -> Path:

@@ -11,11 +11,15 @@ from pathlib import Path
 from vip_lab.namespaces import PREFIX
 from vip_lab.wait import until
 
+_MOUNTS = Path("/proc/self/mounts")
+_VERSION_1, _VERSION_2 = "cgroup", "cgroup2"
 _SECONDS_TO_VANISH = 10.0
 
 
 def make(name: str) -> None:
-    """Make the group in every hierarchy."""
+    """Make the group in every hierarchy, with every controller that the hierarchy has."""
+    for hierarchy in _hierarchies(_VERSION_2):
+        _hand_down_controllers(hierarchy)
     for hierarchy in _hierarchies():
         (hierarchy / name).mkdir(exist_ok=True)
 
@@ -56,8 +60,21 @@ def _kill_members(group: Path) -> None:
                 os.kill(int(pid), signal.SIGKILL)
 
 
-def _hierarchies() -> list[Path]:
-    """Return where cgroup file systems, of version 1 or 2, are mounted."""
-    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
-    found = {Path(words[1]) for words in mounts if words[2] in ("cgroup", "cgroup2")}
-    return sorted(found)
+def _hand_down_controllers(root: Path) -> None:
+    """Let the groups below the root have what the root has; it stays so afterwards.
+
+    In version 2 a group has only what its parent hands down, and a kubelet does not start in a
+    group that lacks one of the controllers it uses.
+    """
+    for controller in (root / "cgroup.controllers").read_text().split():
+        # One by one: with a line of several, the kernel refuses all for the sake of one. Which one
+        # is missing is in the kubelet's log.
+        with contextlib.suppress(OSError), (root / "cgroup.subtree_control").open("a") as file:
+            file.write(f"+{controller}\n")
+
+
+def _hierarchies(*types: str) -> list[Path]:
+    """Return where cgroup file systems are mounted, of these types or of both versions."""
+    wanted = types or (_VERSION_1, _VERSION_2)
+    mounts = (line.split() for line in _MOUNTS.read_text().splitlines())
+    return sorted({Path(words[1]) for words in mounts if words[2] in wanted})

@@ -1,7 +1,7 @@
 """The command behind `make cluster-up` and `make cluster-down`.
 
 As root: `python -m vip_lab.cluster up|down|status|images`; `images` makes what nodes hold, so that
-whoever starts a cluster afterwards need not wait.
+whoever starts a cluster afterwards need not wait, and ends with 3 where no cluster can run at all.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import time
 from collections.abc import Sequence
 
 from vip_lab.cluster import images, service, store
+from vip_lab.cluster.packages import why_no_cluster
 from vip_lab.cluster.say import say
 from vip_lab.lan import ending_on_sigterm
 from vip_lab.namespaces import LabError
 from vip_lab.wait import NotInTimeError
+
+# Exit status of what this machine cannot do, other than of what it failed to do.
+_NOT_HERE = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,6 +71,10 @@ def _status() -> int:
 
 
 def _images() -> int:
+    reason = why_no_cluster()
+    if reason is not None:
+        say(f"no images: a cluster {reason}")
+        return _NOT_HERE
     store.golden(images.usual())
     return 0
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ _LAST_CHARACTERS = 2000
 def pause() -> Path:
     """Return the archive of the image that holds a pod's namespaces."""
     path = cache.images() / f"pause-{cache.hash_of_words(Path(archive.__file__).read_text())}.tar"
-    with _made_once(path) as unfinished:
+    with cache.made_once(path) as unfinished:
         if unfinished is not None:
             archive.write_pause(unfinished)
     return path
@@ -44,7 +45,7 @@ def base() -> Path:
     """Return the archive of BASE: a minimal Debian with Python, in the place of python:slim."""
     key = cache.hash_of_words(SUITE, _INCLUDED, *_UNNEEDED)
     path = cache.images() / f"base-{SUITE}-{key}.tar"
-    with _made_once(path) as unfinished:
+    with cache.made_once(path) as unfinished:
         if unfinished is not None:
             with step(f"making a base image from Debian {SUITE}", "60 s"):
                 _make_base(unfinished)
@@ -56,7 +57,7 @@ def project() -> Path:
     base_file = base()
     key = cache.hash_of_files(_inputs(), base_file.name)
     path = cache.images() / f"project-{key}.tar"
-    with _made_once(path) as unfinished:
+    with cache.made_once(path) as unfinished:
         if unfinished is not None:
             with step(f"building the image {project_name()}", "35 s"):
                 _build_project(unfinished, base_file)
@@ -78,23 +79,6 @@ def project_name() -> str:
 
 
 # -------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _made_once(path: Path) -> Iterator[Path | None]:
-    """Yield where to write what is missing, or None if it is there; only one makes it."""
-    with cache.locked(cache.images()):
-        if path.exists():
-            cache.note_use(path)
-            yield None
-            return
-        cache.remove_unfinished()
-        unfinished = path.with_name(f"unfinished-{path.name}")
-        try:
-            yield unfinished
-            unfinished.rename(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 def _make_base(path: Path) -> None:
@@ -137,7 +121,8 @@ def _inputs() -> list[Path]:
 def _python() -> str:
     """Return an interpreter of the version that SUITE has, with what makes environments."""
     ask = "import ensurepip, sys; print('python%d.%d' % sys.version_info[:2])"
-    for candidate in (_PYTHON, "python3", "/usr/bin/python3"):
+    # Ours first: what sudo puts into PATH need not have it.
+    for candidate in (sys.executable, _PYTHON, "python3", "/usr/bin/python3"):
         command = shutil.which(candidate)
         if command is not None and _output(command, "-I", "-c", ask).strip() == _PYTHON:
             return command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -13,6 +14,7 @@ from vip_lab.kubernetes.binaries import ROOT
 NODE_BINARIES = ("kubelet", "kube-proxy", "kube-scheduler")
 
 _INSTALLER = ROOT / "hack/cluster-packages"
+_FILE_SYSTEMS = Path("/proc/filesystems")
 _SECONDS = 30
 
 
@@ -41,6 +43,21 @@ def why_no_cluster() -> str | None:
     packages = missing_packages()
     if packages:
         return f"needs the packages {', '.join(packages)}: `hack/cluster-packages` installs them"
-    if "overlay" not in Path("/proc/filesystems").read_text():
+    if not _has_overlayfs():
         return "needs a kernel with overlayfs"
     return None
+
+
+def _has_overlayfs() -> bool:
+    """Return whether overlayfs can be mounted, loading its module if that is what it takes."""
+    if not _lists_overlayfs():
+        # The kernel lists a module only once it is loaded, which the first mount would do.
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                ["modprobe", "-q", "overlay"], capture_output=True, check=False, timeout=_SECONDS
+            )
+    return _lists_overlayfs()
+
+
+def _lists_overlayfs() -> bool:
+    return "overlay" in _FILE_SYSTEMS.read_text().split()

@@ -38,13 +38,11 @@ def golden(archives: Sequence[Path]) -> Path:
     """Return a store that holds these images, made if need be."""
     key = cache.hash_of_words(*sorted(path.name for path in archives))
     path = cache.images() / f"store-{key}"
-    with cache.locked(cache.images()):
-        if not path.exists():
+    with cache.made_once(path) as unfinished:
+        if unfinished is not None:
             with step(f"unpacking {len(archives)} images", "5 s"):
-                cache.remove_unfinished()
-                _make(path, archives)
+                _make(unfinished, archives)
             _remove_useless()
-        cache.note_use(path)
     return path
 
 
@@ -60,17 +58,15 @@ def clone(store: Path, target: Path) -> None:
 
 
 def _make(path: Path, archives: Sequence[Path]) -> None:
-    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=path.parent))
+    path.mkdir(mode=0o700)
     state = Path(tempfile.mkdtemp(prefix=f"{namespaces.unique_name()}-"))
     guard = Guard(state)
     try:
-        _import_into(unfinished, state, guard, archives)
-        (unfinished / _CONTENTS).write_text("\n".join(str(each) for each in archives))
-        unfinished.rename(path)
+        _import_into(path, state, guard, archives)
+        (path / _CONTENTS).write_text("\n".join(str(each) for each in archives))
     finally:
         guard.dismiss()
         shutil.rmtree(state, ignore_errors=True)
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _import_into(root: Path, state: Path, guard: Guard, archives: Sequence[Path]) -> None:
@@ -100,6 +96,8 @@ def _answers(*command: str) -> bool:
 def _remove_useless() -> None:
     """Remove stores whose archives have been replaced; nodes keep what they have links to."""
     for path in cache.images().glob("store-*"):
-        archives = (path / _CONTENTS).read_text().splitlines()
-        if not all(Path(each).exists() for each in archives):
+        contents = path / _CONTENTS
+        archives = contents.read_text().splitlines() if contents.exists() else []
+        # One without a list is what earlier versions left when their removal was interrupted.
+        if not archives or not all(Path(each).exists() for each in archives):
             cache.remove_unless_in_use(path)

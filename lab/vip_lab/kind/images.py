@@ -16,10 +16,8 @@ _SHORT_OF = "docker.io/library/"
 def build() -> str:
     """Build the image from this checkout by `hack/image` and return Docker's name for it."""
     name = project_name().removeprefix(_SHORT_OF)
-    python = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
-    # The wheels are made by our own interpreter, so the base has to have one of that version.
-    settings = (f"BASE={python}", f"PYTHON={sys.executable}", "BUILDER=docker")
-    with step(f"building the image {name} on {python}", "60 s"):
+    settings = (f"PYTHON={sys.executable}", "BUILDER=docker")
+    with step(f"building the image {name}", "60 s"):
         run("env", *settings, str(ROOT / "hack/image"), name)
     return name
 
