@@ -30,6 +30,8 @@ _QUICK_DEATH_SECONDS = 5.0
 _QUICK_DEATHS_TOLERATED = 3
 _AGENT_DELAY_SECONDS = 0.2
 _DELAY_LIMIT_SECONDS = 5.0
+_FIRST_DELAY_SECONDS = 0.1
+_DOUBLINGS = 6  # beyond the limit already
 _SOCKET_MODE = 0o660
 
 _log = logging.getLogger("supervisor")
@@ -65,8 +67,8 @@ class Child:
         quick = now - self.started < _QUICK_DEATH_SECONDS
         self.quick_deaths = self.quick_deaths + 1 if quick else 0
         excess = max(0, self.quick_deaths - _QUICK_DEATHS_TOLERATED)
-        delay = self.delay_seconds + (0.1 * 2**excess if excess else 0.0)
-        delay = min(delay, _DELAY_LIMIT_SECONDS)
+        longer = _FIRST_DELAY_SECONDS * 2 ** min(excess, _DOUBLINGS) if excess else 0.0
+        delay = min(self.delay_seconds + longer, _DELAY_LIMIT_SECONDS)
         self.restart_at = now + delay
         return delay
 
@@ -133,6 +135,8 @@ class Supervisor:
         environment.update({name: str(fd) for name, fd in inherited.items()})
         for fd in inherited.values():
             os.set_inheritable(fd, True)
+        child.started = now
+        child.restart_at = None
         try:
             command = role_command(child.role)
             child.pid = os.posix_spawn(
@@ -141,11 +145,13 @@ class Supervisor:
                 environment,
                 setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
             )
+        except OSError as error:
+            # No memory or no process to be had: what runs already must go on.
+            delay = child.died(now)
+            _log.error("Could not start the %s, trying in %.1f s: %s", child.role, delay, error)
         finally:
             for fd in inherited.values():
                 os.set_inheritable(fd, False)
-        child.started = now
-        child.restart_at = None
 
     def _reap(self, now: float) -> None:
         """Collect every process that ended; as PID 1 there may be strangers among them."""

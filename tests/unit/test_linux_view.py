@@ -71,6 +71,14 @@ def view_of(*addresses: InterfaceAddress) -> NetworkView:
     return NetworkView(LINKS, addresses)
 
 
+def test_an_address_that_a_load_balancer_parks_is_on_the_link_of_its_subnet() -> None:
+    """kube-proxy in IPVS mode binds what a Service has to a device of its own, as a /32."""
+    parked = view_of(*ADDRESSES, address(DUMMY, "192.0.2.100/32"))
+    wanted = ip_address("192.0.2.100")
+    assert parked.interface_for([], [wanted]) == link(ETH0, "eth0")
+    assert parked.check_address(ETH0, wanted) is None
+
+
 def test_links_are_found() -> None:
     """A link is found by its name and by its index, and an unknown one is None."""
     assert VIEW.link("eth1") == LINKS[2] == VIEW.link_by_index(ETH1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,41 @@ def test_an_engine_that_dies_again_and_again_is_slowed_down() -> None:
     assert delays[3] > 0
     assert delays == sorted(delays)
     assert delays[-1] == 5.0
+
+
+def test_a_crash_loop_may_last_for_ever() -> None:
+    """An agent that cannot start is tried for days, and the engine beside it goes on."""
+    agent = Child("agent", 0.2)
+    agent.started = 100.0
+    assert {agent.died(100.1) for _ in range(3000)} >= {0.2, 5.0}
+    assert agent.died(100.1) == 5.0
+
+
+_NO_PROCESS_AT_FIRST = """
+import errno, os, signal, socket
+from vip_speaker.settings import Settings
+from vip_speaker.supervisor import Supervisor
+
+real, attempts = os.posix_spawn, []
+
+def spawn(_path, _command, environment, **options):
+    attempts.append(1)
+    if len(attempts) < 4:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    pid = real("/bin/sleep", ["sleep", "60"], environment, **options)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return pid
+
+os.posix_spawn = spawn
+print(Supervisor(Settings(node="n1"), socket.socket(socket.AF_UNIX)).run(), len(attempts))
+"""
+
+
+def test_a_machine_without_a_process_to_spare_is_waited_for() -> None:
+    """Where an engine cannot be started, the supervisor tries until it can."""
+    command = [sys.executable, "-c", _NO_PROCESS_AT_FIRST]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == ["0", "4"], done.stderr
 
 
 def test_a_long_life_clears_the_record() -> None:

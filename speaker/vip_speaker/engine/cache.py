@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -41,3 +44,40 @@ def store(path: Path, desired: Desired) -> None:
         scratch.replace(path)
     except OSError as error:
         _log.warning("Could not write the cache %s: %s", path, error.strerror)
+
+
+class CacheWriter:
+    """Stores what is desired without anybody waiting for the disk; only the newest counts.
+
+    A disk can stand still for seconds (a snapshot, a shared storage that moves), and whoever sends
+    adverts cannot.
+
+    Args:
+        path: file that is replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._newest: deque[Desired] = deque(maxlen=1)
+        self._wake = threading.Semaphore(0)
+        self._ended = False
+        # A daemon: a disk that stands still must not keep a process that ends.
+        self._thread = threading.Thread(target=self._run, name="cache", daemon=True)
+        self._thread.start()
+
+    def store(self, desired: Desired) -> None:
+        """Have it stored soon; never waits."""
+        self._newest.append(desired)
+        self._wake.release()
+
+    def close(self, timeout_seconds: float = 1.0) -> None:
+        """Store what is left to store, if that does not take longer."""
+        self._ended = True
+        self._wake.release()
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._ended or self._newest:
+            self._wake.acquire()
+            with contextlib.suppress(IndexError):
+                store(self._path, self._newest.popleft())

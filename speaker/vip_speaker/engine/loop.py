@@ -78,7 +78,8 @@ class Engine:
         self._agenda = Agenda()
         self._touched: set[Router] = set()
         self._desired = Desired(node=settings.node)
-        self._cache = Path(settings.cache_directory) / CACHE_FILE_NAME
+        self._cache_file = Path(settings.cache_directory) / CACHE_FILE_NAME
+        self._cache = cache.CacheWriter(self._cache_file)
         self._reported: list[InterfaceReport] = []
         self._stale_ns: int | None = None
         self._stopping_until: int | None = None
@@ -96,7 +97,7 @@ class Engine:
 
     def start(self) -> None:
         """Serve what the last engine was told, before any agent speaks."""
-        stored = cache.load(self._cache)
+        stored = cache.load(self._cache_file)
         if stored is not None and stored.node == self._settings.node:
             self._desired = stored
             self._fleet.apply(boottime_ns(), stored)
@@ -136,6 +137,7 @@ class Engine:
         self._worker.close()
         self._monitor.close()
         self._node.state_file.close()
+        self._cache.close()
         self._selector.close()
 
     # --- turns of the loop -----------------------------------------------------------------
@@ -284,7 +286,7 @@ class Engine:
         if self._stopping_until is not None:
             return
         if desired != self._desired:
-            cache.store(self._cache, desired)
+            self._cache.store(desired)
             _log.info("Received revision %d, routers: %d", desired.revision, len(desired.routers))
         self._desired = desired
         self._fleet.apply(boottime_ns(), desired)

@@ -227,7 +227,8 @@ class NetworkView:
         holding = [
             link
             for link in self.links
-            if not link.loopback and self._narrowest_subnet(link.index, address) is not None
+            if not self._is_parking(link.index)
+            and self._narrowest_subnet(link.index, address) is not None
         ]
         if holding:
             return min(holding, key=lambda link: self._distance(link.index, address))
