@@ -53,6 +53,11 @@ def normalised(addresses: Sequence[str]) -> tuple[Address, ...]:
     return tuple(parse_address(text) for text in addresses if is_valid(text))
 
 
+def canonical(text: str) -> str:
+    """Return an address as it is compared, in normal form; any other text as it is."""
+    return str(parse_address(text)) if is_valid(text) else text
+
+
 def _parse(text: str) -> Address:
     bare, slash, _length = text.partition("/")
     if slash:

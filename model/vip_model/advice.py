@@ -10,6 +10,7 @@ from vip_model.limits import Finding
 from vip_model.resources.enums import FailureAction, UnlistedNodes
 from vip_model.resources.gate import CLUSTER_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.resources.virtual_router import MOST_ITEMS
 from vip_model.timing import ladder
 
 
@@ -99,6 +100,7 @@ def for_election(election: Election) -> Iterator[Finding]:
                 "name the nodes here, or add Node documents"
             ),
         )
+    yield from _unlisted_sources(election)
     left_out = len(contest.eligible) - len(router.spec.candidates)
     if contest.ladder.slots < contest.placement.max_candidates and left_out > 0 and contest.open:
         interval = router.spec.timing.advertisement_interval_milliseconds
@@ -109,3 +111,18 @@ def for_election(election: Election) -> Iterator[Finding]:
                 f"enough apart: {left_out} nodes take no part"
             ),
         )
+
+
+def _unlisted_sources(election: Election) -> Iterator[Finding]:
+    """Yield the nodes with more addresses than can be listed."""
+    for candidate in election.router.spec.candidates:
+        sources = election.contest.eligible.get(candidate.node, ())
+        if len(set(sources)) > len(set(candidate.sources)):
+            yield (
+                "spec.vrrp.interfaces",
+                (
+                    f"{candidate.node} has {len(set(sources))} addresses that adverts can come "
+                    f"from, and {MOST_ITEMS} can be listed: adverts of anyone on the link are "
+                    "obeyed until it has fewer"
+                ),
+            )

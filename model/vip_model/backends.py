@@ -72,8 +72,13 @@ def service_gates(draft: Draft) -> tuple[Gate, ...]:
     names = {each.spec.service_ref.name for each in draft.members if each.spec.service_ref}
     return tuple(
         Gate(
-            name=f"service/{name}",
+            name=service_gate_name(name),
             endpoints=EndpointsCondition(service_ref=ServiceReference(name=name)),
         )
         for name in sorted(names)
     )
+
+
+def service_gate_name(service: str) -> str:
+    """Return the name of the gate that serviceRef brings with it, by name of the Service."""
+    return f"service/{service}"

@@ -7,6 +7,7 @@ because a node came or went. Only an edit of the placement gives the slots out a
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import msgspec
 from vip_model.networks import Sources
 from vip_model.rank import rendezvous_order
 from vip_model.resources.virtual_ip import Placement
-from vip_model.resources.virtual_router import Candidate
+from vip_model.resources.virtual_router import MOST_ITEMS, Candidate
 from vip_model.timing import Ladder, slots_below
 
 
@@ -69,11 +70,31 @@ def allocate(contest: Contest) -> tuple[Candidate, ...]:
             node=node,
             slot=slot,
             priority=priorities[slot],
-            sources=contest.eligible.get(node) or known.get(node, ()),
+            sources=listed_sources(contest.eligible[node])
+            if node in contest.eligible
+            else known[node],
         )
         for slot, node in sorted(slots.items())
         if node in contest.eligible or (node in known and node in contest.staying)
     )
+
+
+def listed_sources(sources: Sources) -> Sources:
+    """Return the sources that a candidate can list.
+
+    A family whose sources do not fit has none, which means that anyone is obeyed: with some of
+    them the adverts of a node that sends from another one would be dropped.
+    """
+    if len(sources) <= MOST_ITEMS:
+        return sources
+    sources = tuple(dict.fromkeys(sources))  # instances on one interface share its sources
+    room = MOST_ITEMS
+    listed = set()
+    for family, count in reversed(Counter(each.family for each in sources).most_common()):
+        if count <= room:
+            room -= count
+            listed.add(family)
+    return tuple(each for each in sources if each.family in listed)
 
 
 def placement_digest(placement: Placement) -> str:

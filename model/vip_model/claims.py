@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from vip_model.addresses import Address, family_of, normalised
+from vip_model.addresses import Address, canonical, family_of, normalised
 from vip_model.networks import NetworkMap
 from vip_model.rank import stable_hash
 from vip_model.resources.enums import Family
@@ -84,7 +84,7 @@ class VirtualRouterIDs:
     def __init__(self, reserved: frozenset[int] = frozenset()) -> None:
         self._reserved = reserved
         self._taken: dict[tuple[Family, int], dict[str, str]] = {}
-        self._foreign: dict[str, dict[int, str]] = {}
+        self._foreign: dict[str, dict[int, set[str]]] = {}
 
     def take(self, virtual_router_id: int, scopes: Iterable[Scope], router: str) -> None:
         """Note that an election has a VRID."""
@@ -92,8 +92,9 @@ class VirtualRouterIDs:
             self._taken.setdefault((family, virtual_router_id), {}).setdefault(network, router)
 
     def hear(self, network: str, virtual_router_id: int, source: str) -> None:
-        """Note that a stranger speaks with a VRID in a network."""
-        self._foreign.setdefault(network, {})[virtual_router_id] = source
+        """Note that a router that is not ours speaks with a VRID in a network."""
+        heard = self._foreign.setdefault(network, {}).setdefault(virtual_router_id, set())
+        heard.add(canonical(source))
 
     def user(self, virtual_router_id: int, scopes: Iterable[Scope], router: str) -> str | None:
         """Return the name of another election that has a VRID in any of the scopes."""
@@ -105,27 +106,49 @@ class VirtualRouterIDs:
                     return other
         return None
 
-    def stranger(self, virtual_router_id: int, scopes: Iterable[Scope]) -> str | None:
-        """Return the address of a stranger who speaks with a VRID in any of the scopes."""
-        for network, _family in scopes:
-            source = self._foreign.get(network, {}).get(virtual_router_id)
-            if source is not None:
-                return source
-        return None
+    def stranger(
+        self, virtual_router_id: int, scopes: Iterable[Scope], peers: frozenset[str] = frozenset()
+    ) -> str | None:
+        """Return the address of a stranger who speaks with a VRID in any of the scopes.
+
+        Args:
+            virtual_router_id: the VRID.
+            scopes: where.
+            peers: who shares it and is no stranger, as `canonical` spells it.
+        """
+        heard = (self._foreign.get(network, {}).get(virtual_router_id) for network, _ in scopes)
+        strangers = (source for sources in heard if sources for source in sources - peers)
+        return min(strangers, default=None)
 
     def is_reserved(self, virtual_router_id: int) -> bool:
         """Return whether the operator's settings keep a VRID from being used."""
         return virtual_router_id in self._reserved
 
     def free(
-        self, scopes: Iterable[Scope], router: str, *, avoid: frozenset[int] = frozenset()
+        self,
+        scopes: Iterable[Scope],
+        router: str,
+        *,
+        avoid: frozenset[int] = frozenset(),
+        peers: frozenset[str] = frozenset(),
     ) -> int | None:
-        """Return a VRID that nobody has in the scopes: the one of the name, else the next."""
+        """Return a VRID that nobody has in the scopes: the one of the name, else the next.
+
+        Args:
+            scopes: where.
+            router: name of the VirtualRouter.
+            avoid: VRIDs that are not to be chosen.
+            peers: who shares the VRID of the name, if they speak with it. What else they speak
+                with is for other addresses.
+        """
         wanted = by_name(router)
         scopes = tuple(scopes)
         for offset in range(len(VIRTUAL_ROUTER_IDS)):
             each = 1 + (wanted - 1 + offset) % len(VIRTUAL_ROUTER_IDS)
-            if each in self._reserved or each in avoid or self.stranger(each, scopes) is not None:
+            if each in self._reserved or each in avoid:
+                continue
+            sharing = peers if each == wanted else frozenset()
+            if self.stranger(each, scopes, sharing) is not None:
                 continue
             if self.user(each, scopes, router) is None:
                 return each

@@ -61,6 +61,13 @@ _ADDRESS = (
         "must not be in 0.0.0.0/8 or 240.0.0.0/4",
     ),
 )
+_HOST = (
+    Rule(
+        r"!self.matches('(^|\\.)[0-9]+\\.?$|:') || isIP(self.split('%')[0])",
+        "must be a DNS name, or an IP address without brackets",
+    ),
+)
+_HOSTS = ("httpGet", "tcpSocket", "ping", "pods.probe.httpGet", "pods.probe.tcpSocket")
 
 VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
     "": (
@@ -116,6 +123,7 @@ VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
             f"give exactly one of {', '.join(GATE_KINDS)}",
         ),
     ),
+    **{f"spec.gates[].{each}.host": _HOST for each in _HOSTS},
     "spec.gates[].pods.probe": (
         Rule("has(self.httpGet) != has(self.tcpSocket)", "give either httpGet or tcpSocket"),
     ),

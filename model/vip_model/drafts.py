@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from vip_model.addresses import normalised
 from vip_model.errors import Problem
 from vip_model.fields import fields_of
 from vip_model.inputs import PlanInputs
@@ -26,7 +25,9 @@ class Draft:
         allocated: what was allocated before, also if it is retired.
         members: VirtualIPs that belong to it and are accepted so far, in order of precedence.
         refused: those that belong to it and are refused.
-        unreadable: it also belongs to one that could not be parsed.
+        staying: NAMESPACE/NAME of those for whom it runs and who are refused now, whatever their
+            edit asks for, or cannot be read. While there are any, what it has stays.
+        given_up: addresses and names of gates that go all the same.
         virtual_router_id: VRID once it is known.
         remembered_virtual_router_id: VRID that it had before its VirtualRouter was lost.
     """
@@ -35,7 +36,8 @@ class Draft:
     allocated: VirtualRouter | None = None
     members: list[VirtualIP] = field(default_factory=list)
     refused: list[VirtualIP] = field(default_factory=list)
-    unreadable: bool = False
+    staying: frozenset[str] = frozenset()
+    given_up: frozenset[str] = frozenset()
     virtual_router_id: int | None = None
     remembered_virtual_router_id: int | None = None
 
@@ -54,9 +56,16 @@ class Draft:
         return frozenset(f"{owner.namespace}/{owner.name}" for owner in self.running.spec.owners)
 
     @property
-    def still_owned(self) -> bool:
-        """Somebody for whom it runs is still there, although refused or not readable."""
-        return self.unreadable or any(each.key in self.owners for each in self.refused)
+    def held_addresses(self) -> tuple[str, ...]:
+        """What stays of its addresses: all that it has, or nothing where nobody is refused."""
+        if self.running is None or not self.staying:
+            return ()
+        return tuple(one for each in self.running.spec.instances for one in each.addresses)
+
+    @property
+    def held_gates(self) -> tuple[Gate, ...]:
+        """What stays of its gates, likewise."""
+        return self.running.spec.gates if self.running is not None and self.staying else ()
 
 
 class Ledger:
@@ -80,6 +89,10 @@ class Ledger:
         """Return whether a VirtualIP is refused, and not merely on its way."""
         reason, _problems = self._refusals.get(id(virtual_ip), (Reason.ACCEPTED, ()))
         return reason not in (Reason.ACCEPTED, Reason.MOVING)
+
+    def is_moving(self, virtual_ip: VirtualIP) -> bool:
+        """Return whether a VirtualIP is on its way from one election to another."""
+        return self._refusals.get(id(virtual_ip), (Reason.ACCEPTED, ()))[0] is Reason.MOVING
 
     def statuses(
         self, candidates: Mapping[str, bool], kept: Mapping[str, str]
@@ -113,6 +126,13 @@ def label(virtual_ip: VirtualIP) -> str:
     return f"VirtualIP {virtual_ip.key}"
 
 
+def display_name(router: str) -> str:
+    """Return NAMESPACE/NAME, or what group it is, of the name of a VirtualRouter."""
+    kind, _dot, rest = router.partition(".")
+    name = rest.replace(".", "/", 1)
+    return f"the group {name}" if kind == "group" else name
+
+
 def in_order(inputs: PlanInputs, drafts: Mapping[str, Draft]) -> list[VirtualIP]:
     """Return the VirtualIPs in order of precedence.
 
@@ -129,15 +149,9 @@ def in_order(inputs: PlanInputs, drafts: Mapping[str, Draft]) -> list[VirtualIP]
 
 
 def gather(inputs: PlanInputs, allocated: Mapping[str, VirtualRouter]) -> dict[str, Draft]:
-    """Return the elections that VirtualIPs belong to, by name, without members."""
-    names = dict.fromkeys(each.router_name for each in inputs.virtual_ips)
-    drafts = {name: Draft(name, allocated.get(name)) for name in names}
-    if inputs.unreadable:
-        for name, router in allocated.items():
-            owners = {f"{each.namespace}/{each.name}" for each in router.spec.owners}
-            if owners & inputs.unreadable:
-                drafts.setdefault(name, Draft(name, router)).unreadable = True
-    return drafts
+    """Return what VirtualIPs ask for and what was allocated before, by name, without members."""
+    wanted = (each.router_name for each in inputs.virtual_ips)
+    return {name: Draft(name, allocated.get(name)) for name in dict.fromkeys((*wanted, *allocated))}
 
 
 def disagreements(virtual_ip: VirtualIP, draft: Draft) -> list[Finding]:
@@ -175,22 +189,3 @@ def _different(one: Part, other: Part, prefix: str) -> list[str]:
         for field in fields_of(type(one)).values()
         if getattr(one, field.attribute) != getattr(other, field.attribute)
     ]
-
-
-def gates_of(draft: Draft) -> tuple[Gate, ...]:
-    """Return the gates of all members, each once."""
-    return tuple({gate.name: gate for each in draft.members for gate in each.spec.gates}.values())
-
-
-def addresses_of(draft: Draft) -> list[str]:
-    """Return the addresses of all members in normal form, by name of the member.
-
-    What a refused member holds already stays: a mistake in an edit takes no address away.
-    """
-    members = sorted(draft.members, key=lambda each: each.key)
-    wanted = [str(one) for each in members for one in normalised(each.spec.addresses)]
-    if draft.running is not None and (draft.refused or draft.unreadable):
-        stay = {str(one) for each in draft.refused for one in normalised(each.spec.addresses)}
-        held = (one for each in draft.running.spec.instances for one in each.addresses)
-        wanted += [one for one in held if one in stay or draft.unreadable]
-    return list(dict.fromkeys(wanted))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from vip_model.addresses import Address, family_of, parse_address
-from vip_model.backends import service_gates
 from vip_model.candidates import Contest, allocate, placement_digest
 from vip_model.claims import Locator
 from vip_model.contests import Site, contest_of
-from vip_model.drafts import Draft, addresses_of, gates_of
+from vip_model.drafts import Draft
 from vip_model.resources.base import API_VERSION
 from vip_model.resources.enums import Family, LinkLocalAddress, PreemptionMode, UnlistedNodes
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_ip import Placement
 from vip_model.resources.virtual_router import (
-    Owner,
     RouterInstance,
     RouterPreemption,
     Timing,
@@ -26,6 +23,7 @@ from vip_model.resources.virtual_router import (
     VirtualRouterSpec,
 )
 from vip_model.resources.vrrp import VRRP
+from vip_model.sharing import addresses_of, gates_of, owners_of
 from vip_model.timing import ladder
 
 _FAMILY_ORDER = {Family.IPV4: 0, Family.IPV6: 1}
@@ -51,14 +49,12 @@ def elect(draft: Draft, site: Site) -> Election:
     first = draft.members[0]
     vrrp, placement = first.spec.vrrp, first.spec.placement
     rungs = ladder(vrrp.advertisement_interval_milliseconds, placement.max_candidates)
-    gates = gates_of(draft)
-    if not site.inputs.static:
-        gates += service_gates(draft)
+    gates = gates_of(draft, static=site.inputs.static)
     instances = _instances(draft, vrrp, site.locator)
     contest = contest_of(draft, site, rungs, instances, gates)
     digest = "" if site.inputs.static else placement_digest(placement)
     spec = VirtualRouterSpec(
-        owners=_owners(draft),
+        owners=owners_of(draft),
         revision=draft.allocated.spec.revision if draft.allocated else 0,
         epoch=draft.allocated.spec.epoch if draft.allocated else 0,
         bootstrap=_bootstrap(draft, site),
@@ -95,20 +91,6 @@ def retire(router: VirtualRouter) -> VirtualRouter:
 def prefers_nodes(placement: Placement) -> bool:
     """Return whether a placement says which nodes are better than others."""
     return bool(placement.preferred_nodes or placement.priorities)
-
-
-def _owners(draft: Draft) -> tuple[Owner, ...]:
-    """Return the members, and those that are refused now and were owners before."""
-    found = {(each.namespace, each.metadata.name): each.metadata.uid for each in draft.members}
-    kept: Sequence[Owner] = draft.running.spec.owners if draft.running else ()
-    refused = {each.key for each in draft.refused}
-    for owner in kept:
-        if f"{owner.namespace}/{owner.name}" in refused or draft.unreadable:
-            found.setdefault((owner.namespace, owner.name), owner.uid)
-    return tuple(
-        Owner(namespace=namespace, name=name, uid=uid)
-        for (namespace, name), uid in sorted(found.items())
-    )
 
 
 def _bootstrap(draft: Draft, site: Site) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,17 +16,15 @@ from vip_model.claims import (
     VirtualRouterIDs,
 )
 from vip_model.claims import by_name as virtual_router_id_by_name
-from vip_model.drafts import Draft, disagreements
+from vip_model.drafts import Draft, disagreements, display_name
 from vip_model.inputs import AddressPolicy, PlanInputs
 from vip_model.limits import Finding
+from vip_model.own_addresses import own_addresses
 from vip_model.pools import PoolBook
-from vip_model.resources.enums import Family
 from vip_model.resources.virtual_ip import VirtualIP
-from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.resources.virtual_router import MOST_INSTANCES, VirtualRouter
+from vip_model.sharing import gate_names, too_many_addresses, too_many_gates, too_many_owners
 from vip_model.status import Reason
-
-# What fits into one advert: a count of 8 bits (RFC 9568 §5.2.5), and 1500 bytes over IPv6.
-MOST_ADDRESSES = {Family.IPV4: 255, Family.IPV6: 90}
 
 _VRID_FIELD = "spec.vrrp.virtualRouterID"
 
@@ -40,14 +39,14 @@ class Claims:
         addresses: addresses.
         locator: networks of addresses.
         virtual_router_ids: VRIDs.
-        sizes: how many addresses each instance has: by name of its VirtualRouter and scope.
+        sizes: how many addresses each instance has: by name of its VirtualRouter, by scope.
         wished: VRIDs that VirtualIPs of this plan ask for; not to be suggested to others.
     """
 
     addresses: AddressClaims
     locator: Locator
     virtual_router_ids: VirtualRouterIDs
-    sizes: dict[tuple[str, Scope], int] = field(default_factory=dict)
+    sizes: dict[str, Counter[Scope]] = field(default_factory=dict)
     wished: frozenset[int] = frozenset()
 
 
@@ -58,6 +57,7 @@ class Judge:
         self._inputs = inputs
         self._claims = claims
         self._pools = PoolBook(() if inputs.static else inputs.pools)
+        self._nodes_own = own_addresses(inputs.speakers or (), inputs.nodes or ())
         wanted = {virtual_ip.router_name for virtual_ip in inputs.virtual_ips}
         self._leaving = frozenset(
             router.name
@@ -91,7 +91,7 @@ class Judge:
             (Reason.GROUP_MISMATCH, disagreements(virtual_ip, draft)),
             (Reason.MOVING, self._moving_findings(virtual_ip, draft)),
             (Reason.ADDRESS_IN_USE, self._address_findings(virtual_ip, draft)),
-            (Reason.INVALID, self._size_findings(draft, addresses)),
+            (Reason.INVALID, self._room_findings(virtual_ip, draft, addresses)),
             (
                 Reason.VIRTUAL_ROUTER_ID_IN_USE,
                 self._virtual_router_id_findings(virtual_ip, draft, virtual_router_id, scopes),
@@ -109,10 +109,7 @@ class Judge:
     ) -> None:
         addresses = normalised(virtual_ip.spec.addresses)
         self._claims.addresses.claim(addresses, virtual_ip.key)
-        for address in addresses:
-            for scope in self._claims.locator.scopes([address]):
-                size = self._claims.sizes.get((draft.name, scope), 0)
-                self._claims.sizes[(draft.name, scope)] = size + 1
+        self._claims.sizes.setdefault(draft.name, Counter()).update(self._sizes(addresses))
         if virtual_router_id is not None:
             draft.virtual_router_id = virtual_router_id
             self._claims.virtual_router_ids.take(virtual_router_id, scopes, draft.name)
@@ -165,8 +162,13 @@ class Judge:
                 yield f"spec.addresses[{number}]", text
 
     def _address_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
+        held = _held(draft.running)
         for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
             path = f"spec.addresses[{number}]"
+            if address in self._nodes_own and address not in held:
+                node = self._nodes_own[address]
+                yield path, f"{address} is an address of node {node} itself: choose another"
+                continue
             holder = self._claims.addresses.holder(address, draft.name)
             claimant = self._claims.addresses.claimant(address)
             if holder is not None:
@@ -179,17 +181,39 @@ class Judge:
             return _let_go_by(router)
         return f"belongs to {display_name(router)}: remove it there first, or choose another"
 
-    def _size_findings(self, draft: Draft, addresses: tuple[Address, ...]) -> Iterator[Finding]:
-        new: dict[Scope, int] = {}
-        for address in addresses:
-            for scope in self._claims.locator.scopes([address]):
-                new[scope] = new.get(scope, 0) + 1
+    def _room_findings(
+        self, virtual_ip: VirtualIP, draft: Draft, addresses: tuple[Address, ...]
+    ) -> Iterator[Finding]:
+        """Yield why all that shares the election does not fit into it."""
+        there = self._claims.sizes.get(draft.name, Counter())
+        new = self._sizes(addresses)
         for scope, count in new.items():
-            total = self._claims.sizes.get((draft.name, scope), 0) + count
-            most = MOST_ADDRESSES[scope[1]]
-            if total > most:
-                what = f"{display_name(draft.name)} would have {total} {scope[1]} addresses"
-                yield "spec.addresses", f"{what}, and {most} fit into an advert: use another group"
+            yield from too_many_addresses(draft, scope[1], there[scope] + count)
+        if self._inputs.static:
+            return  # the other limits are those of what the API server stores
+        if len(there.keys() | new.keys()) > MOST_INSTANCES:
+            yield from self._instance_findings(draft, addresses)
+        yield from too_many_owners(draft, len(draft.members) + 1)
+        gates = gate_names(virtual_ip)
+        if gates:
+            gates.update(*(gate_names(each) for each in draft.members))
+            yield from too_many_gates(draft, len(gates))
+
+    def _instance_findings(self, draft: Draft, addresses: tuple[Address, ...]) -> Iterator[Finding]:
+        others = (one for each in draft.members for one in normalised(each.spec.addresses))
+        count = len(self._claims.locator.scopes([*others, *addresses]))
+        if count > MOST_INSTANCES:
+            yield (
+                "spec.addresses",
+                (
+                    f"{display_name(draft.name)} would have addresses in {count} networks, and "
+                    f"{MOST_INSTANCES} can share an election: make a VirtualIP of its own of some"
+                ),
+            )
+
+    def _sizes(self, addresses: Iterable[Address]) -> Counter[Scope]:
+        locator = self._claims.locator
+        return Counter(scope for each in addresses for scope in locator.scopes([each]))
 
     def _virtual_router_id_findings(
         self, virtual_ip: VirtualIP, draft: Draft, wanted: int | None, scopes: set[Scope]
@@ -255,13 +279,6 @@ def remembered_virtual_router_id(virtual_ip: VirtualIP) -> int | None:
 
 def _let_go_by(router: str) -> str:
     return f"is still being released by {display_name(router)}: it is free in a moment"
-
-
-def display_name(router: str) -> str:
-    """Return NAMESPACE/NAME, or what group it is, of the name of a VirtualRouter."""
-    kind, _dot, rest = router.partition(".")
-    name = rest.replace(".", "/", 1)
-    return f"the group {name}" if kind == "group" else name
 
 
 def _held(router: VirtualRouter | None) -> frozenset[Address]:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vip_model import advice
-from vip_model.addresses import normalised
+from vip_model.addresses import canonical, normalised
 from vip_model.backends import Backends
 from vip_model.claims import AddressClaims, Locator, Scope, VirtualRouterIDs
 from vip_model.contests import Site
@@ -37,6 +37,7 @@ from vip_model.judge import (
 from vip_model.networks import NetworkMap
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.sharing import kept_elections, note_what_stays, what_stays
 from vip_model.status import PlannedStatus, Reason
 
 
@@ -66,8 +67,8 @@ class Plan:
 def plan(inputs: PlanInputs) -> Plan:
     """Return the elections that follow from the inputs.
 
-    A VirtualIP that is refused changes nothing: an election that was allocated for it stays as
-    it is. An election whose VirtualIPs are all gone is retired and keeps VRID and addresses.
+    A VirtualIP that is refused changes nothing: what was allocated for it stays. An election
+    whose VirtualIPs are all gone is retired and keeps VRID and addresses.
     """
     allocated = {router.name: router for router in inputs.allocated or ()}
     networks = None if inputs.static else NetworkMap(inputs.speakers or ())
@@ -76,6 +77,7 @@ def plan(inputs: PlanInputs) -> Plan:
     ledger = Ledger(inputs.virtual_ips)
     _judge_all(inputs, drafts, claims, ledger)
     _choose_virtual_router_ids(drafts.values(), claims, ledger)
+    note_what_stays(inputs, drafts, ledger, claims.locator)
     site = _site(inputs, networks, claims.locator)
     routers: dict[str, VirtualRouter] = {}
     for draft in drafts.values():
@@ -83,38 +85,18 @@ def plan(inputs: PlanInputs) -> Plan:
             election = elect(draft, site)
             routers[draft.name] = election.router
             _advise(election, site, claims, ledger)
-        elif draft.running is not None and draft.still_owned:
-            routers[draft.name] = draft.running
-    kept = _kept(inputs.virtual_ips, ledger, allocated)
-    routers |= {name: allocated[name] for name in kept.values() if name not in routers}
+        elif draft.running is not None and draft.staying:
+            routers[draft.name] = what_stays(draft.running, draft)
     has_candidates = {
         name: bool(router.spec.candidates) for name, router in routers.items() if not inputs.static
     }
     routers |= {name: retire(router) for name, router in allocated.items() if name not in routers}
     return Plan(
         virtual_routers=tuple(routers[name] for name in sorted(routers)),
-        statuses=ledger.statuses(has_candidates, kept),
+        statuses=ledger.statuses(has_candidates, kept_elections(inputs.virtual_ips, drafts)),
         warnings=tuple(ledger.warnings),
         virtual_router_ids_used=claims.virtual_router_ids.usage(),
     )
-
-
-def _kept(
-    virtual_ips: Iterable[VirtualIP], ledger: Ledger, allocated: Mapping[str, VirtualRouter]
-) -> dict[str, str]:
-    """Return the election that runs on for each VirtualIP that is refused, by NAMESPACE/NAME.
-
-    It is another than the one that is asked for where the refused edit changes the group. One
-    that is moving has left its election.
-    """
-    running = {
-        f"{owner.namespace}/{owner.name}": name
-        for name, router in allocated.items()
-        if not router.spec.retired
-        for owner in router.spec.owners
-    }
-    refused = (each.key for each in virtual_ips if ledger.is_refused(each))
-    return {key: running[key] for key in refused if key in running}
 
 
 def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMap | None) -> Claims:
@@ -129,10 +111,9 @@ def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMa
             virtual_router_ids.take(instance.virtual_router_id, [scope], router.name)
     if not inputs.static:
         _restore(inputs.virtual_ips, drafts, locator, virtual_router_ids)
-    peers = {peer for each in inputs.virtual_ips for peer in each.spec.vrrp.additional_peers}
     for speaker in inputs.speakers or ():
         for stranger in speaker.status.foreign:
-            if networks is not None and stranger.source not in peers:
+            if networks is not None:
                 network = networks.network_of_interface(speaker.node, stranger.interface)
                 virtual_router_ids.hear(network, stranger.virtual_router_id, stranger.source)
     wished = (
@@ -189,7 +170,10 @@ def _choose_virtual_router_ids(drafts: Iterable[Draft], claims: Claims, ledger: 
         scopes = claims.locator.scopes(addresses)
         draft.virtual_router_id = draft.remembered_virtual_router_id
         if draft.virtual_router_id is None:
-            draft.virtual_router_id = claims.virtual_router_ids.free(scopes, draft.name)
+            peers = frozenset(map(canonical, draft.members[0].spec.vrrp.additional_peers))
+            draft.virtual_router_id = claims.virtual_router_ids.free(
+                scopes, draft.name, peers=peers
+            )
         if draft.virtual_router_id is not None:
             claims.virtual_router_ids.take(draft.virtual_router_id, scopes, draft.name)
             continue
@@ -243,7 +227,8 @@ def _advise(election: Election, site: Site, claims: Claims, ledger: Ledger) -> N
 def _stranger(router: VirtualRouter, claims: Claims) -> list[tuple[str, str]]:
     virtual_router_id = router.spec.instances[0].virtual_router_id
     scopes = [(each.network, each.family) for each in router.spec.instances]
-    source = claims.virtual_router_ids.stranger(virtual_router_id, scopes)
+    peers = frozenset(router.spec.additional_peers)
+    source = claims.virtual_router_ids.stranger(virtual_router_id, scopes, peers)
     if source is None:
         return []
     text = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 
@@ -73,6 +74,7 @@ def _gates(spec: VirtualIPSpec) -> Iterator[Finding]:
         if names[gate.name] > 1:
             yield f"{path}.name", f"two gates are called {gate.name}: rename one"
         yield from _gate_kind(gate, path)
+        yield from _hosts(gate, path)
         yield from _failure_policy(gate, f"{path}.failurePolicy", spec.vrrp)
 
 
@@ -86,6 +88,22 @@ def _gate_kind(gate: Gate, path: str) -> Iterator[Finding]:
     probe = gate.pods.probe if gate.pods is not None else None
     if probe is not None and (probe.http_get is None) == (probe.tcp_socket is None):
         yield f"{path}.pods.probe", "give it either httpGet or tcpSocket"
+
+
+def _hosts(gate: Gate, path: str) -> Iterator[Finding]:
+    """What looks like an address must be one; other texts are judged by their limits."""
+    for field, host in gate.hosts:
+        looks_like_one = ":" in host or host.rstrip(".").rpartition(".")[2].isdecimal()
+        if looks_like_one and not set(host) & set("[]/") and not _is_address(host):
+            yield f"{path}.{field}", f"{host} is no IP address: correct it or write a name"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _failure_policy(gate: Gate, path: str, vrrp: VRRP) -> Iterator[Finding]:

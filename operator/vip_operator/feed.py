@@ -42,12 +42,21 @@ class Feed:
             self._changed(_may_wait(kind))
 
     def replace(
-        self, kind: str, contents: Sequence[Object], resource_version: str
+        self,
+        kind: str,
+        contents: Sequence[Object],
+        resource_version: str,
+        *,
+        restored: bool = False,
     ) -> tuple[str, ...]:
         """Take a complete list; return the names of what had been missed."""
-        missed = self._store.replace(kind, contents, resource_version)
+        missed = self._store.replace(kind, contents, resource_version, restored=restored)
         self._changed(False)
         return missed
+
+    def newest(self, kind: str) -> int:
+        """Return the greatest resourceVersion that was heard of a kind."""
+        return self._store.newest(kind)
 
     def count(self, kind: str) -> int:
         """Return how many objects of a kind are known."""

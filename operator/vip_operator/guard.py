@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError
 from vip_kube.kinds import VIRTUAL_IPS, Kind
+from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import (
     CreateRouter,
     RouterChange,
@@ -126,7 +127,9 @@ def releases(change: RouterChange | StatusChange) -> bool:
     """Return whether a change takes an address from the hosts or from a Service."""
     match change:
         case UpdateRouter(before, router):
-            return router.spec.retired and not before.spec.retired
+            if before.spec.retired:  # that it was to let go was allowed then
+                return False
+            return router.spec.retired or not _addresses(before) <= _addresses(router)
         case CreateRouter(router):  # one that vanished with its VirtualIPs
             return router.spec.retired
         case SetIngress(addresses=()):
@@ -143,6 +146,10 @@ def filtered(wanted: Allowed, state: KindState) -> Allowed:
         statuses = tuple(each for each in statuses if not releases(each))
     held += len(wanted.status_changes) - len(statuses)
     return Allowed(routers, statuses, held)
+
+
+def _addresses(router: VirtualRouter) -> set[str]:
+    return {address for each in router.spec.instances for address in each.addresses}
 
 
 def _must_wait(change: RouterChange, state: KindState) -> bool:

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -36,6 +37,8 @@ _CANCELLATIONS = 20
 _CANCELLATION_SECONDS = 0.1
 # A login that is asked for again this soon was refused: wait, longer each time.
 _SOON_SECONDS = 60.0
+# Kopf tries again whatever TLS refuses, and does not tell us that it did.
+_CERTIFICATES_EVERY_SECONDS = 60.0
 
 _log = logging.getLogger("operator.watch")
 
@@ -123,6 +126,7 @@ class KopfThread:
     async def _watch(self) -> None:
         """Run kopf's tasks until the first of them ends or we are told to stop."""
         stop = self._stop_event()
+        renewing = asyncio.ensure_future(self._login.renew_certificates())
         tasks = await kopf.spawn_tasks(
             registry=self._registry,
             settings=_settings(),
@@ -134,6 +138,7 @@ class KopfThread:
         stopping = asyncio.ensure_future(stop.wait())
         done, _running = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         self._ready.clear()
+        renewing.cancel()
         await _cancel_all()
         await self._login.close()
         error = next(filter(None, (task.exception() for task in done)), None)
@@ -160,6 +165,7 @@ class _Login:
         self._access = access
         self._user_agent = user_agent
         self._sessions: list[aiohttp.ClientSession] = []
+        self._context: ssl.SSLContext | None = None
         self._backoff = Backoff(random.Random(), first_seconds=1.0, limit_seconds=30.0)  # noqa: S311  jitter
         self._last_seconds: float | None = None
 
@@ -181,7 +187,18 @@ class _Login:
             headers=headers,
         )
         self._sessions.append(session)
+        self._context = context  # kopf works with the latest session only
         return kopf.AiohttpSession(server=self._access.server, aiohttp_session=session)
+
+    async def renew_certificates(self) -> None:
+        """Read the files of TLS again and again: a cluster's certificates may be renewed."""
+        while True:
+            await asyncio.sleep(_CERTIFICATES_EVERY_SECONDS)
+            try:
+                if self._context is not None:
+                    self._access.load_certificates(self._context)
+            except AccessError as error:
+                _log.debug("Certificates for kopf are not renewed: %s", error)
 
     async def _wait_after_refusal(self) -> None:
         """Do not let kopf ask hundreds of times a second with a token that is refused."""

@@ -27,7 +27,6 @@ LEASE_NAME = "vip-operator"
 
 _REQUEST_SECONDS = 3.0
 _WARM_UP_SECONDS = 0.05
-_REFUSED = frozenset({404, 409, 422})
 _TROUBLE = (ApiError, UnreachableError, TimeoutError)
 
 _log = logging.getLogger("operator.leader")
@@ -124,7 +123,7 @@ class Leader:
         try:
             lease = await self._write(step)
         except ApiError as error:
-            if error.status not in _REFUSED:
+            if not _is_overtaken(step, error):
                 raise
             return None, False
         self._election.written(step, lease)
@@ -159,6 +158,12 @@ class Leader:
             else:
                 self._content = await self._client.create(LEASES, content, self._namespace)
         return _view(self._content)
+
+
+def _is_overtaken(step: Write, error: ApiError) -> bool:
+    """Return whether the Lease is not what we took it for, so that reading it anew helps."""
+    # A Lease that cannot be created for want of its namespace is no news to act upon at once.
+    return error.status == 409 or (error.not_found and bool(step.resource_version))
 
 
 def _view(content: Object) -> LeaseView:

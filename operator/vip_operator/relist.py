@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client, Object, Selection
+from vip_kube.client import EVERYTHING, Client, Object, ObjectList, Selection
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS, Kind
 from vip_operator.log import Trouble
@@ -36,9 +36,17 @@ class Listed(Protocol):
     """What is known, to be compared with what is there."""
 
     def replace(
-        self, kind: str, contents: Sequence[Object], resource_version: str
+        self,
+        kind: str,
+        contents: Sequence[Object],
+        resource_version: str,
+        *,
+        restored: bool = False,
     ) -> Sequence[str]:
         """Take a complete list; return the names of what had been missed."""
+
+    def newest(self, kind: str) -> int:
+        """Return the greatest resourceVersion that was heard of a kind, 0 before any."""
 
     def count(self, kind: str) -> int:
         """Return how many objects of a kind are known."""
@@ -54,6 +62,7 @@ class Relister:
         seldom: what is listed only where an API server that was restored from a backup counts
             its versions from an earlier one on, which makes all that is known look newer.
         changed: called after something had been missed.
+        restored: called once it turned out that the API server was restored from a backup.
         backoff: after trouble.
     """
 
@@ -65,16 +74,18 @@ class Relister:
         seldom: Mapping[Kind, Selection],
         *,
         changed: Callable[[], None],
+        restored: Callable[[], None],
         backoff: Backoff,
     ) -> None:
         self._client = client
         self._listed = listed
         self._kinds = tuple(kinds)
         self._changed = changed
+        self._restored = restored
         self._seldom = dict(seldom)
         self._backoff = backoff
         self._asked = asyncio.Event()
-        self._versions: dict[Kind, int] = {}
+        self._known: set[Kind] = set()
         self._trouble = Trouble(_log, "list what is there from the API server")
 
     @property
@@ -132,32 +143,56 @@ class Relister:
 
     async def _list(self, kinds: Iterable[Kind]) -> None:
         """List the kinds, each tried until it works."""
-        left = list(kinds)
+        if await self._list_each(kinds):
+            # What was told while those lists were under way may have looked like old news.
+            await self._list_each(self._everything)
+        self._backoff.reset()
+        self._trouble.ends()
+
+    @property
+    def _everything(self) -> tuple[Kind, ...]:
+        return (*self._kinds, *self._seldom)
+
+    async def _list_each(self, kinds: Iterable[Kind]) -> bool:
+        """List the kinds, and all there are once versions went back; return whether they did."""
+        left, restored = list(kinds), False
         while left:
             try:
-                went_back = await self._list_one(left[0])
+                went_back = await self._list_one(left[0], restored=restored)
             except (ApiError, UnreachableError) as error:
                 self._trouble.begins(error)
                 after = error.retry_after_seconds if isinstance(error, ApiError) else None
                 await asyncio.sleep(self._backoff.next_seconds(after))
-            else:
-                left.pop(0)
-                left += [kind for kind in self._seldom if went_back and kind not in left]
-        self._backoff.reset()
-        self._trouble.ends()
+                continue
+            listed = left.pop(0)
+            if went_back and not restored:
+                _log.warning("The API server was restored from a backup: listing everything")
+                restored = True
+                self._restored()
+                left = [kind for kind in self._everything if kind != listed]
+        return restored
 
-    async def _list_one(self, kind: Kind) -> bool:
+    async def _list_one(self, kind: Kind, *, restored: bool) -> bool:
         """List a kind; return whether its versions are older than they were."""
-        listed = await self._client.list(kind, self._seldom.get(kind, EVERYTHING))
-        missed = self._listed.replace(kind.name, listed.items, listed.resource_version)
-        version = int(listed.resource_version)
-        before = self._versions.get(kind)
-        self._versions[kind] = version
+        newest = self._listed.newest(kind.name)
+        listed = await self._read(kind)
+        if int(listed.resource_version) < newest and not restored:
+            # A cache that lags behind catches up; what was restored from a backup does not.
+            await asyncio.sleep(_RECOUNT_AFTER_SECONDS)
+            listed = await self._read(kind)
+        went_back = int(listed.resource_version) < newest
+        missed = self._listed.replace(
+            kind.name, listed.items, listed.resource_version, restored=restored or went_back
+        )
         if missed:
             _log.info("The watch had missed changes of %s: %s", kind.plural, _shown(missed))
-        if missed or before is None:
+        if missed or kind not in self._known:
             self._changed()
-        return before is not None and version < before
+        self._known.add(kind)
+        return went_back
+
+    async def _read(self, kind: Kind) -> ObjectList:
+        return await self._client.list(kind, self._seldom.get(kind, EVERYTHING))
 
 
 def _plurals(kinds: Iterable[Kind]) -> str:

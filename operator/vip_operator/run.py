@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import secrets
@@ -15,7 +16,7 @@ from vip_kube.access import Access, find
 from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Selection
 from vip_kube.errors import AccessError
-from vip_kube.kinds import ENDPOINT_SLICES, LEASES, PODS
+from vip_kube.kinds import ENDPOINT_SLICES, LEASES, PODS, Kind
 from vip_kube.reflector import Reflector
 from vip_model.__about__ import __version__
 from vip_operator import log
@@ -24,6 +25,7 @@ from vip_operator.core.settings import OperatorSettings
 from vip_operator.core.store import Store
 from vip_operator.daemonset_keeper import DaemonSetKeeper
 from vip_operator.feed import Feed, ReflectorFeed
+from vip_operator.follow import Follower
 from vip_operator.guard import Guard
 from vip_operator.kopf_thread import Hear, KopfThread
 from vip_operator.leader import Leader, LeadershipLostError
@@ -131,13 +133,14 @@ class Operator:
             KINDS,
             reflected,
             changed=self._loop.changed,
+            restored=self._follow_anew,
             backoff=Backoff(self._chance),
         )
         self._watch = Watch(
             client, self._start_kopf, self._feed.hear, self._ask_to_list, Backoff(self._chance)
         )
-        self._reflectors = tuple(
-            Reflector(client, kind, ReflectorFeed(self._feed, kind), selection)
+        self._followers = tuple(
+            Follower(functools.partial(self._reflector, kind, selection))
             for kind, selection in reflected.items()
         )
 
@@ -168,7 +171,7 @@ class Operator:
             self._relister.trouble,
             self._loop.trouble,
             self._leader.trouble,
-            *(reflector.trouble for reflector in self._reflectors),
+            *(follower.trouble for follower in self._followers),
             *(self._keeper.api_troubles if self._keeper is not None else ()),
         )
         return Report(
@@ -201,7 +204,7 @@ class Operator:
 
     def _others(self) -> list[Coroutine[Any, Any, None]]:
         parts = [self._watch.run(), self._relister.run()]
-        parts += [self._after_discovery(reflector.run()) for reflector in self._reflectors]
+        parts += [self._after_discovery(follower.run()) for follower in self._followers]
         if self._keeper is not None:
             parts.append(self._after_discovery(self._keeper.run()))
         if self._options.http is not None:
@@ -240,6 +243,15 @@ class Operator:
 
     def _start_kopf(self, hear: Hear) -> KopfThread:
         return KopfThread(self._access, KINDS, USER_AGENT, hear)
+
+    def _reflector(self, kind: Kind, selection: Selection) -> Reflector:
+        return Reflector(self._client, kind, ReflectorFeed(self._feed, kind), selection)
+
+    def _follow_anew(self) -> None:
+        """Watch from where the API server is now: it was restored from a backup."""
+        self._watch.renew()
+        for follower in self._followers:
+            follower.renew()
 
     def _ask_to_list(self, why: str) -> None:
         """Pass the watch's wish on; its first one means that discovery serves everything."""

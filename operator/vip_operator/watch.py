@@ -62,6 +62,7 @@ class Watch:
         self._kopf: KopfThread | None = None
         self._unserved: tuple[Kind, ...] = ()
         self._why_ended = ""
+        self._renewal = asyncio.Event()
         self._discovery = Trouble(_log, "ask the API server what it serves")
         self.restarts = 0
         """How often kopf had to be started anew."""
@@ -81,9 +82,10 @@ class Watch:
             await self._until_served()
             self._relist("the watch begins")
             began = time.monotonic()
+            self._renewal.clear()
             self._kopf = self._start(self._told)
             try:
-                error = await self._kopf.ended()
+                why = await self._until_over(self._kopf)
             finally:
                 await self._kopf.stop()
                 self._kopf = None
@@ -91,8 +93,26 @@ class Watch:
             if time.monotonic() - began >= _SETTLED_SECONDS:
                 self._backoff.reset()
                 self._why_ended = ""
-            self._note_end(str(error) if error else "no reason given")
-            await asyncio.sleep(self._backoff.next_seconds())
+            if why is not None:
+                self._note_end(why)
+                await asyncio.sleep(self._backoff.next_seconds())
+
+    async def _until_over(self, kopf: KopfThread) -> str | None:
+        """Wait until kopf has ended, return why; None: it is to be started anew."""
+        ended = asyncio.ensure_future(kopf.ended())
+        renewed = asyncio.ensure_future(self._renewal.wait())
+        try:
+            await asyncio.wait({ended, renewed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            renewed.cancel()
+        if not ended.done() or ended.cancelled():
+            return None
+        return str(ended.result() or "no reason given")
+
+    def renew(self) -> None:
+        """Start kopf anew: its watches would go on from a version that the API server lost."""
+        self._renewal.set()
 
     def _note_end(self, why: str) -> None:
         """Log why kopf ended; the same again and again only once."""

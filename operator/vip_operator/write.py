@@ -25,6 +25,7 @@ from vip_operator.core.changes import (
     StatusChange,
     UpdateRouter,
 )
+from vip_operator.log import Trouble
 
 # Statuses do not depend on each other, so some requests are on their way at a time.
 _WRITERS = 8
@@ -33,6 +34,10 @@ _REFUSALS_WORTH_A_LINE = 3
 # After this many the oldest events are given up.
 _MOST_UNTOLD = 1000
 _REFUSED = frozenset({404, 409, 422})
+# What says nothing of the object itself: not known, too slow, too many.
+_NOT_OF_THE_OBJECT = frozenset({401, 408, 429})
+# How every authorizer of the API server words that somebody lacks a right.
+_LACKS_THE_RIGHT = "cannot create resource"
 
 _log = logging.getLogger("operator.write")
 
@@ -87,6 +92,7 @@ class Writer:
         self._identity = identity
         self._refusals: Counter[str] = Counter()
         self._untold: deque[EmitEvent] = deque(maxlen=_MOST_UNTOLD)
+        self._events_trouble = Trouble(_log, "tell users of anything by events")
         self.counts: Counter[tuple[str, str]] = Counter()
         """How many writes there were, by kind of object and outcome: done, refused, failed."""
 
@@ -136,7 +142,7 @@ class Writer:
         try:
             await self._make(change)
         except (ApiError, UnreachableError) as error:
-            if isinstance(error, ApiError) and error.status in _REFUSED:
+            if isinstance(error, ApiError) and _is_refusal(change, error):
                 self.counts[kind, "refused"] += 1
                 self._note_refusal(change, error, progress)
                 return
@@ -144,6 +150,8 @@ class Writer:
             if isinstance(change, EmitEvent):
                 self._untold.appendleft(change)
             raise
+        if isinstance(change, EmitEvent):
+            self._events_trouble.ends()
         self.counts[kind, "done"] += 1
         self._refusals.pop(_name(change), None)
 
@@ -190,12 +198,22 @@ class Writer:
         if isinstance(change, EmitEvent):
             # Its namespace is being deleted, for one; it is lost without harm.
             _log.debug("An event about %s is refused: %s", name, error)
+            if error.status == 403 and _LACKS_THE_RIGHT in error.message:
+                self._events_trouble.begins(error)
             return
         progress.refused.append(name)
         self._refusals[name] += 1
         again_and_again = self._refusals[name] == _REFUSALS_WORTH_A_LINE
         level = logging.WARNING if again_and_again else logging.DEBUG
         _log.log(level, "A write of %s is refused, deciding anew: %s", name, error)
+
+
+def _is_refusal(change: Change, error: ApiError) -> bool:
+    """Return whether the API server refuses just this write, so that the others can go on."""
+    if isinstance(change, EmitEvent):
+        # Nothing depends on an event: no namespace, quota or policy that refuses one is trouble.
+        return 400 <= error.status < 500 and error.status not in _NOT_OF_THE_OBJECT
+    return error.status in _REFUSED
 
 
 def _kind(change: Change) -> str:

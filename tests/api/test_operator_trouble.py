@@ -12,6 +12,7 @@ import pytest
 
 from support.api_server import CRDS
 from support.operator_stand import Stand, operator_stand
+from vip_kube.kinds import VIRTUAL_ROUTERS
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.kubectl import Kubectl
@@ -188,6 +189,31 @@ def test_the_crd_of_virtual_ips_deleted_and_restored(
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["spec"]["instances"] == before["spec"]["instances"]
     assert not after["spec"].get("retired")
+
+
+def test_a_group_loses_no_address_with_the_crd(stand: Stand, kubectl: Kubectl, crds: None) -> None:
+    """A group whose VirtualIPs vanish one by one with their CRD keeps all its addresses."""
+    addresses = {f"m{number}": f"192.0.2.{number}" for number in (101, 102, 103)}
+    name = f"group.{stand.namespace}.front"
+
+    def carried() -> list[str]:
+        found = stand.api.find(VIRTUAL_ROUTERS, name) or {"spec": {"instances": []}}
+        return [one for each in found["spec"]["instances"] for one in each["addresses"]]
+
+    stand.operator.start_and_wait()
+    for member, address in addresses.items():
+        stand.apply(member, address, group="front")
+    until("the group to be whole", lambda: len(carried()) == len(addresses), 15.0)
+    stand.speakers.acknowledge()
+    kubectl("delete", "crd", "virtualips.vip-operator.io")
+    until("a line about it", lambda: "releases of addresses wait" in stand.operator.log(), 20.0)
+    throughout("the group is whole", lambda: len(carried()) == len(addresses), 2.0)
+    install(kubectl)
+    for member, address in addresses.items():
+        stand.apply(member, address, group="front")
+    for member in addresses:
+        stand.await_condition(member, "Accepted", "True", SECONDS_TO_CATCH_UP)
+    assert carried() == list(addresses.values())
 
 
 def test_a_command_without_a_way_to_an_api(tmp_path: Path) -> None:

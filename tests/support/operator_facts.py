@@ -14,6 +14,7 @@ from vip_model.errors import Problem
 from vip_model.inputs import PlanInputs, Service
 from vip_model.plan import plan
 from vip_model.resources.metadata import Condition
+from vip_model.resources.node import Node
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, Speaker
 from vip_model.resources.virtual_ip import VirtualIP, VirtualIPStatus
 from vip_model.resources.virtual_router import VirtualRouter
@@ -71,6 +72,7 @@ class Cluster:
     speakers: dict[str, Speaker] = field(
         default_factory=lambda: {each.node: each for each in lan(3)}
     )
+    nodes: tuple[Node, ...] = ()
     routers: tuple[VirtualRouter, ...] = ()
     seconds: float = 100.0
     changed: dict[str, float] = field(default_factory=dict)
@@ -202,6 +204,7 @@ class Cluster:
                 unreadable=tuple(self.unreadable),
                 virtual_routers=self.routers,
                 speakers=tuple(self.speakers.values()),
+                nodes=self.nodes,
                 services=tuple(self.services),
                 speaker_trouble=self.speaker_trouble,
             ),

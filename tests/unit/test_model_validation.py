@@ -30,6 +30,21 @@ def gate(name: str = "web", **changes: Any) -> dict[str, Any]:
         {"addresses": ["192.0.2.1", "2001:db8::1", "fe80::1"]},
         {"addresses": ["fe80::1"], "vrrp": {"interfaces": ["eth0"]}},
         {"gates": [gate(), gate("other", failurePolicy={"action": "Withdraw"})]},
+        *(
+            {"gates": [gate(httpGet={"port": 80, "host": host})]}
+            for host in (
+                "localhost",
+                "Web-1.shop_a.example.",
+                "xn--mnchen-3ya.example",
+                "192.0.2.7",
+                "::1",
+                "2001:DB8::7",
+                "::ffff:192.0.2.7",
+                "fe80::1%eth0.5",
+                "db8",
+                "a" * 63,
+            )
+        ),
         {"vrrp": {"virtualRouterID": 1}},
         {"vrrp": {"virtualRouterID": 255}},
         {"vrrp": {"advertisementIntervalMilliseconds": 10}},
@@ -83,6 +98,57 @@ def test_what_makes_sense_is_accepted(spec: dict[str, Any]) -> None:
             {"gates": [gate(httpGet={"port": 1, "path": "x"})]},
             "spec.gates[0].httpGet.path",
             "begins with '/'",
+        ),
+        *(
+            (
+                {"gates": [gate(httpGet={"port": 1, "host": host})]},
+                "spec.gates[0].httpGet.host",
+                "without brackets",
+            )
+            for host in (
+                "[::1]",
+                "[",
+                "x]",
+                "http://x",
+                "ｗｅｂ",  # noqa: RUF001  full width on purpose
+                "\u2100",
+                "a b",
+                "a/b",
+                "a@b",
+                "a\\b",
+                "a..b",
+                "-a",
+                "a" * 64,
+                ".",
+            )
+        ),
+        *(
+            (
+                {"gates": [gate(httpGet={"port": 1, "host": host})]},
+                "spec.gates[0].httpGet.host",
+                f"{host} is no IP address",
+            )
+            for host in ("1::2::3", ":", "12345::", "256.0.2.1", "127.1", "192.0.2.7.", "web.1")
+        ),
+        (
+            {"gates": [{"name": "a", "tcpSocket": {"port": 1, "host": "[::1]"}}]},
+            "spec.gates[0].tcpSocket.host",
+            "without brackets",
+        ),
+        (
+            {
+                "gates": [
+                    {
+                        "name": "a",
+                        "pods": {
+                            "selector": {},
+                            "probe": {"tcpSocket": {"port": 1, "host": "::1::"}},
+                        },
+                    }
+                ]
+            },
+            "spec.gates[0].pods.probe.tcpSocket.host",
+            "no IP address",
         ),
         (
             {"gates": [gate(periodMilliseconds=5)]},

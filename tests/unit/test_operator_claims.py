@@ -192,6 +192,51 @@ def test_the_overlap_is_counted_from_when_we_saw_the_later_claim() -> None:
     assert court.judge().standing is Standing.SETTLING
 
 
+def ahead() -> Court:
+    """Return a court before which n1, whose clock is ten minutes ahead, has held for a minute."""
+    court = Court()
+    court.judge()
+    court.cluster.claim("n1", since=court.cluster.seconds + 600)
+    for _ in range(6):
+        court.judge()
+        court.cluster.wait(10)
+    return court
+
+
+def test_a_move_from_a_node_whose_clock_is_ahead_is_no_contest() -> None:
+    """The claim that we saw later holds, whatever the nodes' clocks say, and nothing is amiss."""
+    court = ahead()
+    court.cluster.claim("n2")
+    holding = court.judge()
+    assert (holding.standing, nodes(holding)) == (Standing.SETTLING, ["n2", "n1"])
+    court.cluster.release("n1")
+    assert (court.judge().standing, court.judge().node) == (Standing.HELD, "n2")
+
+
+def test_the_end_of_a_node_whose_clock_is_ahead_is_no_contest() -> None:
+    """The claim of a dead holder never makes a contest, however late it says that it is."""
+    court = ahead()
+    court.cluster.silent.add("n1")
+    court.cluster.wait(3)
+    court.cluster.claim("n2")
+    seen = []
+    for _ in range(4):
+        holding = court.judge()
+        seen.append((holding.standing, holding.node))
+        court.cluster.wait(10)
+    assert seen == [(Standing.SETTLING, "n2")] * 3 + [(Standing.HELD, "n2")]
+
+
+def test_claims_seen_at_once_go_by_their_own_times() -> None:
+    """Of claims of which we hear in the same round the one that says it is later holds."""
+    court = Court()
+    court.judge()
+    court.cluster.wait(1)
+    court.cluster.claim("n1", since=60)
+    court.cluster.claim("n2", since=50)
+    assert court.judge().node == "n1"
+
+
 def contested() -> Court:
     """Return a court before which n1 and n3 both hold."""
     court = Court()

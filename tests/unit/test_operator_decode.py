@@ -15,6 +15,7 @@ from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.validation import findings
 from vip_operator.core.decode import DecodeError, decode
 from vip_operator.core.snapshot import (
     EndpointSliceObject,
@@ -79,6 +80,16 @@ def test_a_status_that_cannot_be_read_counts_as_none(status: object) -> None:
     found = decode("VirtualIP", stored_vip(status))
     assert isinstance(found, VirtualIP)
     assert found.status == vip().status
+
+
+def test_a_host_of_a_gate_from_before_its_rule_is_readable() -> None:
+    """An object that the API server would refuse today is judged, and so told what is wrong."""
+    gate = {"name": "web", "httpGet": {"port": 80, "host": "[::1]"}}
+    found = decode("VirtualIP", stored_vip(gates=[gate]))
+    assert isinstance(found, VirtualIP)
+    ((field, message),) = findings(found)
+    assert field == "spec.gates[0].httpGet.host"
+    assert "without brackets" in message
 
 
 def test_what_users_wrote_is_read_strictly() -> None:

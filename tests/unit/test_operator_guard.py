@@ -62,6 +62,27 @@ def router(age: timedelta, *, retired: bool = False) -> VirtualRouter:
     )
 
 
+def shrinking(age: timedelta, *, retired: bool = False) -> UpdateRouter:
+    """Return an update that leaves a group of three addresses with one, in another instance."""
+    three, one = (
+        [
+            RouterInstance(family=Family.IPV4, virtual_router_id=51, addresses=("192.0.2.100",)),
+            RouterInstance(
+                family=Family.IPV6, virtual_router_id=51, addresses=("2001:db8::1", "2001:db8::2")
+            ),
+        ],
+        [RouterInstance(family=Family.IPV6, virtual_router_id=51, addresses=("2001:db8::2",))],
+    )
+    before = with_instances(router(age, retired=retired), *three)
+    return UpdateRouter(before, with_instances(router(age), *one))
+
+
+def with_instances(found: VirtualRouter, *instances: RouterInstance) -> VirtualRouter:
+    """Return a VirtualRouter with other instances."""
+    spec = msgspec.structs.replace(found.spec, instances=instances)
+    return msgspec.structs.replace(found, spec=spec)
+
+
 def retirement(age: timedelta) -> UpdateRouter:
     """Return the retirement of a VirtualRouter of an age."""
     return UpdateRouter(router(age), router(age, retired=True))
@@ -123,3 +144,32 @@ async def test_trouble_is_the_callers(scene: Scene) -> None:
     scene.api.always("get", refuse(503))
     with pytest.raises(ApiError):
         await scene.guard.allowed((retirement(timedelta(days=1)),), ())
+
+
+@pytest.mark.parametrize(("away", "held"), [(True, 1), (False, 0)], ids=["missing", "there"])
+async def test_a_group_keeps_its_addresses_too(scene: Scene, away: bool, held: int) -> None:
+    """An election that would go on with fewer addresses waits, as one that would end does."""
+    if not away:
+        scene.definition(timedelta(days=2))
+    other = harmless(timedelta(days=1))
+    allowed = await scene.guard.allowed((shrinking(timedelta(days=1)), other), ())
+    assert allowed.held == held
+    assert other in allowed.router_changes
+
+
+async def test_addresses_that_come_and_that_move_are_no_release(scene: Scene) -> None:
+    """An address more, or the same ones in other instances of the network, ask for nothing."""
+    change = shrinking(timedelta(days=1))
+    grows = UpdateRouter(change.router, change.before)
+    v4, v6 = change.before.spec.instances
+    renamed = msgspec.structs.replace(v4, network="192.0.2.0/24")
+    moves = UpdateRouter(change.before, with_instances(change.before, v6, renamed))
+    allowed = await scene.guard.allowed((grows, moves), ())
+    assert allowed.held == 0
+    assert scene.api.asked == []
+
+
+async def test_what_was_being_released_is_not_held(scene: Scene) -> None:
+    """A retired election that comes back with fewer addresses was allowed to let go before."""
+    allowed = await scene.guard.allowed((shrinking(timedelta(days=1), retired=True),), ())
+    assert allowed.held == 0

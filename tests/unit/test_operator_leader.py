@@ -199,3 +199,38 @@ async def test_a_hanging_server_does_not_hold_the_leader_up(
     await until(lambda: scene.leader.trouble)
     await until(lambda: not scene.leader.trouble)
     assert scene.leader.epoch == 1
+
+
+@pytest.mark.parametrize(("code", "reason"), [(404, "NotFound"), (422, "Invalid")])
+async def test_a_lease_that_cannot_be_created_is_trouble(
+    scene: Scene, caplog: pytest.LogCaptureFixture, code: int, reason: str
+) -> None:
+    """Without the namespace, or against a policy, it is logged once and tried with a pause."""
+    scene.server.api.always("post", refuse(code, reason))
+    scene.least_epoch = 1
+    await until(lambda: scene.leader.trouble)
+    await asyncio.sleep(0.3)
+    assert len(scene.server.api.asked) == 2
+    assert [each.levelname for each in caplog.records if each.name == "operator.leader"] == [
+        "WARNING"
+    ]
+    assert scene.leader.epoch is None
+
+
+async def test_a_lease_that_cannot_be_renewed_is_trouble(scene: Scene) -> None:
+    """A renewal that a policy refuses is tried with a pause, and the term is not lost by it."""
+    await scene.lead()
+    scene.server.api.once("put", refuse(422, "Invalid"))
+    await until(lambda: scene.leader.trouble)
+    await until(lambda: not scene.leader.trouble)
+    assert scene.leader.epoch == 1
+
+
+async def test_a_lease_that_was_deleted_ends_the_leader(scene: Scene) -> None:
+    """A Lease that is gone at its renewal is read anew at once: others may lead by now."""
+    await scene.lead()
+    scene.server.lease = None
+    scene.server.api.once("put", refuse(404, "NotFound"))
+    with pytest.raises(LeadershipLostError):
+        await asyncio.wait_for(scene.task, 10)
+    assert scene.leader.trouble == ""

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from support.fake_api import FakeApi, refuse, serving
+from support.fake_api import FakeApi, answer, refuse, serving
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client
+from vip_kube.client import EVERYTHING, Client, Object
 from vip_kube.kinds import PODS, VIRTUAL_ROUTERS
 from vip_operator import relist
 from vip_operator.core.store import Store
@@ -25,17 +25,22 @@ class Scene:
         self.api = api
         self.store = Store(["VirtualRouter", "Pod"])
         self.changes = 0
+        self.restored = 0
         self.relister = Relister(
             client,
             self.store,
             [VIRTUAL_ROUTERS],
             {PODS: EVERYTHING},
             changed=self._changed,
+            restored=self._restored,
             backoff=Backoff(random.Random(1), first_seconds=0.02, limit_seconds=0.05),
         )
 
     def _changed(self) -> None:
         self.changes += 1
+
+    def _restored(self) -> None:
+        self.restored += 1
 
     @property
     def lists(self) -> int:
@@ -43,6 +48,12 @@ class Scene:
         return sum(
             each.what == "list" and each.query.get("limit") != "1" for each in self.api.asked
         )
+
+
+def pod(version: str) -> Object:
+    """Return a Pod."""
+    metadata = {"name": "nginx", "namespace": "shop", "uid": "u", "resourceVersion": version}
+    return {"metadata": metadata, "spec": {"nodeName": "n1"}}
 
 
 async def until(look: Callable[[], object]) -> None:
@@ -132,3 +143,44 @@ async def test_versions_that_went_back(scene: Scene) -> None:
     scene.api._version = 50
     scene.relister.ask("the API was away")
     await until(lambda: any(each.path == PODS.path() for each in scene.api.asked))
+    assert scene.restored == 1
+
+
+async def test_what_is_listed_seldom_is_believed_after_a_restore(scene: Scene) -> None:
+    """What was heard of it since its only list is forgotten, however new it looks."""
+    scene.store.replace("Pod", [], "1")
+    scene.relister.ask("start")
+    await until(lambda: scene.lists == 1)
+    scene.store.upsert("Pod", pod("5000"))
+    scene.api._version = 50
+    scene.api.always("get", answer({"items": [], "metadata": {"resourceVersion": "50"}}))
+    scene.relister.ask("the API was away")
+    await until(lambda: scene.store.count("Pod") == 0)
+    assert scene.store.upsert("Pod", pod("51"))
+
+
+async def test_a_restore_of_a_moment_ago_is_seen(scene: Scene) -> None:
+    """A list that is newer than the last one, but not than what was heard since, says it too."""
+    scene.relister.ask("start")
+    await until(lambda: scene.lists == 1)
+    ahead = {"metadata": {"name": "vip.a.a", "uid": "u", "resourceVersion": "5000"}}
+    scene.store.upsert("VirtualRouter", ahead)
+    scene.api.put("vip.shop.web")
+    scene.relister.ask("the API was away")
+    await until(lambda: scene.restored == 1)
+    await until(lambda: scene.store.count("VirtualRouter") == 1)
+
+
+async def test_a_cache_that_lags_behind_is_no_restore(scene: Scene) -> None:
+    """A list from before what was heard is asked for again, and then taken for what it is."""
+    scene.api.put("vip.shop.web")
+    scene.relister.ask("start")
+    await until(lambda: scene.lists == 1)
+    late = {"items": [], "metadata": {"resourceVersion": "1"}}
+    asked = scene.lists
+    scene.api.once("list", answer(late))
+    scene.relister.ask("the API was away")
+    await until(lambda: scene.lists >= asked + 2)
+    await until(lambda: not scene.relister._asked.is_set())
+    assert scene.restored == 0
+    assert scene.store.count("VirtualRouter") == 1

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from support.operator_facts import WEB, Cluster, ingresses, service, unreadable
+from support.resources import node, speaker
+from vip_model.resources.speaker import Speaker
 from vip_operator.core.changes import SetIngress
 from vip_operator.core.statuses import StatusKeeper
 
@@ -179,8 +181,95 @@ def test_who_holds_does_not_matter() -> None:
     cluster.declare(**REF)
     shown(cluster)
     keeper = StatusKeeper()
-    for node in ("n1", "n2"):
-        cluster.claim(node)
+    for holder in ("n1", "n2"):
+        cluster.claim(holder)
         assert ingresses(cluster.round(keeper)) == []
-        cluster.release(node, WEB)
+        cluster.release(holder, WEB)
         assert ingresses(cluster.round(keeper)) == []
+
+
+# --- addresses that are somebody else's ---------------------------------------------------------
+
+
+def on_a_lan_of(subnet: str) -> dict[str, Speaker]:
+    """Return the report of a node that has one address."""
+    return {"n9": speaker("n9", {"eth0": [subnet]})}
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888"])
+def test_an_address_that_nobody_can_hold_is_not_shown(address: str) -> None:
+    """An address outside of all subnets is not shown, however accepted."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(addresses=[address], **REF)
+    assert shown(cluster) == ()
+    assert cluster.told("Accepted")[0] == "True"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.2", "2001:db8::2"])
+def test_an_address_of_a_node_is_not_shown(address: str) -> None:
+    """What a node has itself is refused, and taken out of a Service that shows it."""
+    cluster = Cluster(services=[service("nginx", address)])
+    cluster.declare(addresses=[address], **REF)
+    assert shown(cluster) == ()
+    assert cluster.told("Accepted")[0] == "False"
+
+
+def test_such_an_address_is_taken_back() -> None:
+    """One that an earlier operator wrote into a Service is cleared, the others stay."""
+    cluster = Cluster(services=[service("nginx", "8.8.8.8", "192.0.2.100")])
+    cluster.declare(addresses=["8.8.8.8", "192.0.2.100"], **REF)
+    assert shown(cluster) == ("192.0.2.100",)
+
+
+def test_an_address_that_only_a_node_reports_is_not_shown() -> None:
+    """The addresses in a Node count as its own too, those that are names do not matter."""
+    cluster = Cluster(services=[service()], nodes=(node("n1", {}, "n1.example", "192.0.2.100"),))
+    cluster.declare(**REF)
+    assert shown(cluster) == ()
+
+
+def test_an_address_that_is_held_stays() -> None:
+    """A kubelet that takes a virtual address for its own takes nothing from the Service."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    cluster.claim("n2")
+    assert shown(cluster) == ("192.0.2.100",)
+    cluster.nodes = (node("n2", {}, "192.0.2.100"),)
+    assert shown(cluster) == ("192.0.2.100",)
+    cluster.speakers |= on_a_lan_of("192.0.2.100/24")
+    assert shown(cluster) == ("192.0.2.100",)
+    cluster.release("n2")
+    assert shown(cluster) == ()
+
+
+def test_an_edit_to_a_foreign_address_shows_nothing_of_it() -> None:
+    """That something of the VirtualIP is shown and held is no leave to show more."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    cluster.claim("n2")
+    shown(cluster)
+    cluster.declare(addresses=["192.0.2.100", "8.8.8.8"], **REF)
+    assert shown(cluster) == ("192.0.2.100",)
+
+
+def test_a_subnet_that_is_not_reported_for_a_while_takes_nothing_back() -> None:
+    """A link that goes down on all nodes leaves what the Service showed before."""
+    cluster, keeper = Cluster(services=[service()]), StatusKeeper()
+    cluster.declare(**REF)
+    for change in ingresses(cluster.round(keeper)):
+        cluster.services = [service("nginx", *change.addresses)]
+    assert cluster.services[0].ingress == ("192.0.2.100",)
+    cluster.speakers = on_a_lan_of("198.51.100.9/24")
+    for _each in range(3):
+        assert ingresses(cluster.round(keeper)) == []
+    assert [each.addresses for each in ingresses(cluster.round(StatusKeeper()))] == [()]
+
+
+def test_without_any_report_nothing_is_taken_back_and_nothing_shown() -> None:
+    """An operator that begins amid the loss of all Speakers leaves Services as they are."""
+    cluster = Cluster(services=[service("nginx", "192.0.2.100"), service("apache")])
+    cluster.declare(**REF)
+    cluster.declare("b", addresses=["192.0.2.101"], serviceRef={"name": "apache"})
+    cluster.speakers = {}
+    assert shown(cluster) == ("192.0.2.100",)
+    assert shown(cluster, "apache") == ()

@@ -209,6 +209,18 @@ def test_a_server_that_was_restored_from_a_backup_is_believed() -> None:
     assert store.upsert("Node", node("n1", 61, rack="b"))
 
 
+def test_a_restore_that_others_noticed_is_believed_too() -> None:
+    """Of a kind that was listed once long ago only the list counts, and what is told after it."""
+    store = complete(Lease=[lease("n1", 90)])
+    store.upsert("Lease", lease("n1", 5000))
+    assert store.newest("Lease") == 5000
+    store.replace("Lease", [lease("n1", 2990)], "3000", restored=True)
+    assert store.newest("Lease") == 3000
+    assert store.upsert("Lease", lease("n1", 3005))
+    (shown,) = store.snapshot(NAMESPACE).leases
+    assert shown.resource_version == "3005"
+
+
 # --- snapshots -----------------------------------------------------------------------------------
 
 

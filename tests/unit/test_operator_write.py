@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.fake_api import FakeApi, answer, cut, refuse, serving
+from support.fake_api import status as refusal
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
 from vip_model.resources.base import API_VERSION
@@ -26,7 +27,7 @@ from vip_operator.core.changes import (
     SetStatus,
     UpdateRouter,
 )
-from vip_operator.write import Writer
+from vip_operator.write import Writer, Written
 
 
 class Told:
@@ -226,10 +227,47 @@ async def test_events_survive_trouble(scene: Scene) -> None:
     assert scene.writer.counts["Event", "done"] == 1
 
 
-async def test_an_event_that_is_refused_is_given_up(scene: Scene) -> None:
+@pytest.mark.parametrize("code", [400, 403, 404, 405, 409, 413, 422])
+async def test_an_event_that_is_refused_is_given_up(scene: Scene, code: int) -> None:
     """An event in a namespace that is being deleted is lost, and hinders nothing."""
-    scene.api.once("post", refuse(404))
-    written = await scene.writer.write((), (event(),))
-    assert written.refused == ()
+    scene.api.once("post", refuse(code))
+    written = await scene.writer.write((), (event("lost"), *(event(f"v{n}") for n in range(20))))
+    assert written == Written()
+    await scene.writer.write((update(),), (status(),))
+    assert scene.methods == ["post"] * 21 + ["patch"] * 2
+    assert scene.writer.counts["Event", "refused"] == 1
+    assert scene.writer.counts["Event", "done"] == 20
+
+
+@pytest.mark.parametrize("code", [401, 408, 429, 500, 503])
+async def test_an_event_waits_for_the_end_of_trouble(scene: Scene, code: int) -> None:
+    """An event that fails for no reason of its own is told once the trouble is over."""
+    scene.api.once("post", refuse(code))
+    with pytest.raises(ApiError):
+        await scene.writer.write((), (event(),))
     await scene.writer.write((), ())
-    assert scene.methods == ["post"]
+    assert scene.methods == ["post", "post"]
+
+
+async def test_a_missing_right_to_create_events_is_logged_once(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the right everything else goes on, with a line at each end; other refusals none."""
+    caplog.set_level("INFO", "operator.write")
+    ending = "events is forbidden: the namespace is being terminated"
+    scene.api.always("post", answer(refusal(403, "Forbidden", ending), 403))
+    await scene.writer.write((), (event("a"), event("b")))
+    assert _lines(caplog) == []
+    lacking = 'User "vip" cannot create resource "events" in API group "events.k8s.io"'
+    scene.api.always("post", answer(refusal(403, "Forbidden", lacking), 403))
+    for _round in range(2):
+        await scene.writer.write((), (event("a"), event("b")))
+    scene.api.always("post", answer({"metadata": {"name": "x"}}))
+    await scene.writer.write((), (event("a"), event("b")))
+    assert _lines(caplog) == ["WARNING", "INFO"]
+    assert lacking in caplog.text
+
+
+def _lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the levels of what the writer logged."""
+    return [each.levelname for each in caplog.records if each.name == "operator.write"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.resources import lan, node, router_of, vip
+from support.resources import node, router_of, speaker, vip
 from vip_model.inputs import AddressPolicy, PlanInputs, Settings
 from vip_model.parse import parse_document
 from vip_model.plan import Plan, plan
@@ -15,6 +15,11 @@ from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.status import Reason
+
+SPEAKERS = [
+    speaker(f"n{number}", {"eth0": [f"192.0.2.1{number}/24", f"2001:db8::1{number}/64"]})
+    for number in (1, 2, 3)
+]
 
 
 def in_file(*virtual_ips: VirtualIP) -> Plan:
@@ -28,7 +33,7 @@ def in_cluster(
     """Return the plan of a cluster with three nodes on one network."""
     given: dict[str, Any] = {
         "nodes": [node(f"n{number}") for number in (1, 2, 3)],
-        "speakers": lan(3),
+        "speakers": SPEAKERS,
         **inputs,
     }
     return plan(PlanInputs(virtual_ips=virtual_ips, allocated=allocated, **given))
@@ -457,3 +462,29 @@ def test_leaving_a_group_waits_until_the_group_has_let_go() -> None:
     (instance,) = router_of(moving, "group.shop.front").spec.instances
     assert instance.addresses == ("192.0.2.101",)
     assert in_cluster([mail, leaves], moving.virtual_routers).refusals == ()
+
+
+# --- addresses of nodes --------------------------------------------------------------------------
+
+
+def test_an_address_of_a_node_is_refused() -> None:
+    """Nobody can take over what another node is reached at, by its Speaker or by its Node."""
+    own = ["192.0.2.11", "198.51.100.7"]
+    nodes = [node("n1", {}, own[1])]
+    found = in_cluster([vip("a", addresses=own[:1]), vip("b", addresses=own[1:])], nodes=nodes)
+    for status, address in zip(found.statuses, own, strict=True):
+        assert status.reason is Reason.ADDRESS_IN_USE
+        (problem,) = status.problems
+        assert problem.message.startswith(f"{address} is an address of node n1 itself")
+    assert not found.virtual_routers
+
+
+def test_an_address_that_runs_already_goes_on() -> None:
+    """What a node gets by mistake while the address is served elsewhere takes nothing away."""
+    first = in_cluster([vip("a", addresses=["192.0.2.100"])])
+    speakers = [speaker("n1", {"eth0": ["192.0.2.11/24", "192.0.2.100/24"]})]
+    again = in_cluster(
+        [vip("a", addresses=["192.0.2.100"])], first.virtual_routers, speakers=speakers
+    )
+    assert verdicts(again) == verdicts(first)
+    assert set(verdicts(first).values()) == {Reason.ACCEPTED}

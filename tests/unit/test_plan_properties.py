@@ -17,6 +17,7 @@ from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.static import plan_documents
+from vip_model.status import Reason
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 NODES = st.sets(st.integers(1, 9), min_size=1)
@@ -65,7 +66,37 @@ def test_every_plan_of_a_history_is_sound(history: list[tuple[list[VirtualIP], s
         assert len(found.statuses) == len(declared)
         check_sound(found.virtual_routers)
         check_kept(allocated, found.virtual_routers)
+        check_refusals(declared, allocated, found)
         allocated = found.virtual_routers
+
+
+def check_refusals(
+    declared: Sequence[VirtualIP], before: Sequence[VirtualRouter], found: Plan
+) -> None:
+    """Nothing goes from an election with a refused owner but what another takes along."""
+    reasons = {each.virtual_ip: each.reason for each in found.statuses}
+    now = {each.name: each for each in found.virtual_routers}
+    for router in before:
+        owners = {f"{owner.namespace}/{owner.name}" for owner in router.spec.owners}
+        at_rest = {Reason.ACCEPTED, Reason.MOVING, None}
+        refused = {owner for owner in owners if reasons.get(owner) not in at_rest}
+        if router.spec.retired or not refused:
+            continue
+        taken = {
+            address
+            for each in declared
+            if each.key in owners and reasons[each.key] is Reason.MOVING
+            for address in each.spec.addresses
+        }
+        after = now[router.name]
+        assert not after.spec.retired
+        assert addresses_of(router) - addresses_of(after) <= taken
+        assert refused <= {f"{owner.namespace}/{owner.name}" for owner in after.spec.owners}
+
+
+def addresses_of(router: VirtualRouter) -> set[str]:
+    """Return all addresses of an election."""
+    return {one for each in router.spec.instances for one in each.addresses}
 
 
 def check_sound(routers: Sequence[VirtualRouter]) -> None:

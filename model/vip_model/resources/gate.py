@@ -12,7 +12,18 @@ from vip_model.resources.enums import FailureAction, Scheme, SelectorOperator
 LOCALHOST = "127.0.0.1"
 
 _PORT = Limits(minimum=1, maximum=65535)
-_HOST = Limits(min_length=1, max_length=253)
+# A number as the last label is an IPv4 address; that it is one, `vip_model.validation` judges.
+_HOST_LABEL = r"[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"
+_HOST = Limits(
+    min_length=1,
+    max_length=253,
+    pattern=(
+        rf"{_HOST_LABEL}(\.{_HOST_LABEL})*\.?"
+        r"|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%[-A-Za-z0-9_.]{1,15})?"
+    ),
+    pattern_in_words="a DNS name, or an IP address without brackets",
+)
+_HOST_TEXT = "Name or address that is asked; an IPv6 address without brackets."
 _MILLISECONDS = Limits(minimum=10, maximum=3_600_000)
 _THRESHOLD = Limits(minimum=1, maximum=1000)
 _INTERFACE = Limits(
@@ -45,7 +56,7 @@ class LabelSelector(Part, frozen=True, kw_only=True):
 class HTTPGetProbe(Part, frozen=True, kw_only=True):
     """Asks for a page; an answer with a status of 2xx or 3xx passes."""
 
-    host: Annotated[str, described("Name or address that is asked.", _HOST)] = LOCALHOST
+    host: Annotated[str, described(_HOST_TEXT, _HOST)] = LOCALHOST
     port: Annotated[int, described("TCP port.", _PORT)]
     path: Annotated[
         str,
@@ -65,14 +76,14 @@ class HTTPGetProbe(Part, frozen=True, kw_only=True):
 class TCPSocketProbe(Part, frozen=True, kw_only=True):
     """Opens a TCP connection and closes it again."""
 
-    host: Annotated[str, described("Name or address that is asked.", _HOST)] = LOCALHOST
+    host: Annotated[str, described(_HOST_TEXT, _HOST)] = LOCALHOST
     port: Annotated[int, described("TCP port.", _PORT)]
 
 
 class PingProbe(Part, frozen=True, kw_only=True):
     """Sends an ICMP echo request, for instance to the gateway."""
 
-    host: Annotated[str, described("Name or address that is asked.", _HOST)]
+    host: Annotated[str, described(_HOST_TEXT, _HOST)]
 
 
 class CommandProbe(Part, frozen=True, kw_only=True):
@@ -192,6 +203,19 @@ class Gate(Part, frozen=True, kw_only=True):
     ping: Annotated[PingProbe | None, described("A host answers to ping.")] = None
     command: Annotated[CommandProbe | None, described("A program says so.")] = None
     process: Annotated[ProcessCondition | None, described("A process runs.")] = None
+
+    @property
+    def hosts(self) -> tuple[tuple[str, str], ...]:
+        """Every host that is asked, after the path of its field in the gate."""
+        probe = self.pods.probe if self.pods is not None else None
+        asked = {
+            "httpGet": self.http_get,
+            "tcpSocket": self.tcp_socket,
+            "ping": self.ping,
+            "pods.probe.httpGet": probe.http_get if probe is not None else None,
+            "pods.probe.tcpSocket": probe.tcp_socket if probe is not None else None,
+        }
+        return tuple((f"{path}.host", one.host) for path, one in asked.items() if one is not None)
 
     @property
     def kinds(self) -> tuple[str, ...]:

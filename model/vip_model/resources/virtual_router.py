@@ -18,7 +18,9 @@ from vip_model.resources.gate import Gate
 from vip_model.resources.metadata import ObjectMeta
 
 _VRID = Limits(minimum=1, maximum=255)
-_MANY = Limits(max_length=256)
+MOST_ITEMS = 256
+MOST_INSTANCES = 16
+_MANY = Limits(max_length=MOST_ITEMS)
 
 
 class Owner(Part, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ class VirtualRouterSpec(Part, frozen=True, kw_only=True):
     ] = ()
     instances: Annotated[
         tuple[RouterInstance, ...],
-        described("The first decides ties.", Limits(min_length=1, max_length=16)),
+        described("The first decides ties.", Limits(min_length=1, max_length=MOST_INSTANCES)),
     ]
     candidates: Annotated[tuple[Candidate, ...], described("By slot.", _MANY)] = ()
     unlisted_nodes: Annotated[

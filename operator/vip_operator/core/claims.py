@@ -201,9 +201,13 @@ class ClaimKeeper:
         sighting.dismissed_at_ns = None
         return True
 
-    def _age(self, router: str, claim: Claim) -> tuple[datetime, int, str]:
+    def _age(self, router: str, claim: Claim) -> tuple[int, datetime, str]:
+        """Return what orders claims: when we saw each, since the nodes' clocks may differ.
+
+        Their own times decide only between claims that we saw at once, as at our start.
+        """
         sighting = self._sightings[(router, claim.node)]
-        return (_instant(claim.since), sighting.first_ns, claim.node)
+        return (sighting.first_ns, _instant(claim.since), claim.node)
 
     def _judge_one(
         self, router: VirtualRouter, claims: list[Claim], heartbeats: Mapping[str, Heartbeat]

@@ -17,9 +17,13 @@ from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import CreateRouter, DeleteRouter, RouterChange, UpdateRouter
 from vip_operator.core.endings import Endings
 from vip_operator.core.facts import Facts, Heartbeat
+from vip_operator.core.kubernetes_objects import GREATEST_REVISION
 from vip_operator.core.snapshot import Snapshot
 
 _MILLISECONDS = 1000
+# A greater number that a speaker says it has applied raises no revision of ours. Such numbers can
+# be read up to twice this one, so that there are always enough left, whatever a node makes up.
+GREATEST_BELIEVED = GREATEST_REVISION // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,8 @@ class RouterKeeper:
         """
         yield int(facts.now.utc.timestamp() * _MILLISECONDS)
         yield from (router.spec.revision for router in self._known.values())
-        yield from (heartbeat.applied_revision for heartbeat in facts.heartbeats.values())
+        applied = (heartbeat.applied_revision for heartbeat in facts.heartbeats.values())
+        yield from (revision for revision in applied if revision <= GREATEST_BELIEVED)
 
 
 def _with_epoch(router: VirtualRouter, epoch: int) -> VirtualRouter:

@@ -1,6 +1,7 @@
 """Which addresses a Service of our load-balancer class shows. Pure.
 
-They are written once a VirtualIP is accepted, stay while it is unbound, and go when it goes.
+They are written once a VirtualIP is accepted, stay while it is unbound, and go when it goes. Left
+out are those that would take somebody else's traffic.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.status import Reason
 from vip_operator.core.changes import SetIngress
 from vip_operator.core.facts import Facts
+from vip_operator.core.publication import Publication
+from vip_operator.core.running import RunningRouter
 from vip_operator.core.snapshot import ServiceObject
 
 LOAD_BALANCER = "LoadBalancer"
@@ -22,42 +25,56 @@ LOAD_BALANCER = "LoadBalancer"
 _ServiceKey = tuple[str, str]
 
 
-def ingress_changes(
-    facts: Facts, routers: Mapping[str, VirtualRouter], load_balancer_class: str
-) -> tuple[SetIngress, ...]:
-    """Return what must be written to Services of our class, and to no other.
+class ServiceKeeper:
+    """Finds what to write to Services of our class, and to no other.
 
     Args:
-        facts: what is known.
-        routers: the election that runs for a VirtualIP, by NAMESPACE/NAME of it.
         load_balancer_class: spec.loadBalancerClass of the Services that are ours.
     """
-    ours = [each for each in facts.snapshot.services if _is_ours(each, load_balancer_class)]
-    if not ours:
-        return ()
-    wishes = _wishes(facts, routers)
-    changes = []
-    for service in ours:
-        addresses = wishes.ingress(service)
-        if addresses != service.ingress:
-            changes.append(
-                SetIngress(
-                    namespace=service.namespace,
-                    name=service.name,
-                    uid=service.uid,
-                    resource_version=service.resource_version,
-                    addresses=addresses,
+
+    def __init__(self, load_balancer_class: str) -> None:
+        self._load_balancer_class = load_balancer_class
+        self._publication = Publication()
+
+    def changes(
+        self, facts: Facts, elections: Mapping[str, RunningRouter]
+    ) -> tuple[SetIngress, ...]:
+        """Return what must be written.
+
+        Args:
+            facts: what is known.
+            elections: what runs for a VirtualIP, by NAMESPACE/NAME of it.
+        """
+        ours = [each for each in facts.snapshot.services if self._is_ours(each)]
+        if not ours:
+            return ()
+        wishes = _wishes(facts, {key: each.router for key, each in elections.items()})
+        self._publication.begin(facts, _bound(elections))
+        changes = []
+        for service in ours:
+            addresses = self._allowed(wishes.ingress(service), service)
+            if addresses != service.ingress:
+                changes.append(
+                    SetIngress(
+                        namespace=service.namespace,
+                        name=service.name,
+                        uid=service.uid,
+                        resource_version=service.resource_version,
+                        addresses=addresses,
+                    )
                 )
-            )
-    return tuple(changes)
+        return tuple(changes)
 
+    def _allowed(self, addresses: Iterable[str], service: ServiceObject) -> tuple[str, ...]:
+        allows = self._publication.allows
+        return tuple(one for one in addresses if allows(one, service.ingress))
 
-def _is_ours(service: ServiceObject, load_balancer_class: str) -> bool:
-    return (
-        service.type == LOAD_BALANCER
-        and service.load_balancer_class == load_balancer_class
-        and not service.deleting
-    )
+    def _is_ours(self, service: ServiceObject) -> bool:
+        return (
+            service.type == LOAD_BALANCER
+            and service.load_balancer_class == self._load_balancer_class
+            and not service.deleting
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +128,16 @@ def _wishes(facts: Facts, routers: Mapping[str, VirtualRouter]) -> _Wishes:
         carried = _carried(routers.get(unreadable.key))
         kept.setdefault(unreadable.namespace, []).append((unreadable.name, carried))
     return _Wishes(accepted, kept, spoken_for)
+
+
+def _bound(elections: Mapping[str, RunningRouter]) -> frozenset[str]:
+    """Return the addresses that somebody holds, be it that the speaker is silent."""
+    return frozenset(
+        one
+        for election in elections.values()
+        if election.holding.claims
+        for one in _every_address(election.router)
+    )
 
 
 def _addresses(virtual_ip: VirtualIP) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from vip_operator.core.claims import NOBODY
 from vip_operator.core.facts import STALE_AFTER_NS, Facts, Heartbeat
 from vip_operator.core.reports import Reports, gather
 from vip_operator.core.running import RunningKeeper, RunningRouter, by_owner, not_retired
-from vip_operator.core.services import ingress_changes
+from vip_operator.core.services import ServiceKeeper
 from vip_operator.core.snapshot import UnreadableVirtualIP
 from vip_operator.core.told import decoded, told_by
 
@@ -47,7 +47,7 @@ class StatusKeeper:
     """Finds what to tell users, round after round; remembers what needs time or was told."""
 
     def __init__(self, load_balancer_class: str = LOAD_BALANCER_CLASS) -> None:
-        self._load_balancer_class = load_balancer_class
+        self._services = ServiceKeeper(load_balancer_class)
         self._elections = RunningKeeper()
         self._announcer = Announcer()
 
@@ -61,7 +61,7 @@ class StatusKeeper:
         judged = [*_readable(facts, by_key), *_unreadable(facts, by_key)]
         events, event_due_ns = self._announce(facts, judged, reports)
         statuses = [each.change for each in judged if each.change is not None]
-        ingress = ingress_changes(facts, routers, self._load_balancer_class)
+        ingress = self._services.changes(facts, by_key)
         dues = (lag_due_ns, event_due_ns, _next_silence_ns(facts.heartbeats))
         return StatusRound(
             changes=(*statuses, *ingress, *events),

@@ -68,6 +68,7 @@ class _Shelf:
         uids: uid of what is at each place.
         deleted: uids that are gone, the latest last.
         listed: resourceVersion of the latest complete list; None: there was none.
+        newest: the greatest resourceVersion of a list or an event.
         shown: what the latest snapshot showed, by type.
         current: types of which nothing has changed since.
     """
@@ -77,12 +78,14 @@ class _Shelf:
     uids: dict[_Place, str] = field(default_factory=dict)
     deleted: OrderedDict[str, None] = field(default_factory=OrderedDict)
     listed: int | None = None
+    newest: int = 0
     shown: dict[type, tuple[Any, ...]] = field(default_factory=dict)
     current: set[type] = field(default_factory=set)
 
     def put(self, uid: str, content: Content) -> bool:
         """Take a version of an object; return whether a snapshot looks different now."""
         place, version = _place(content), _version(content)
+        self.newest = max(self.newest, version)
         known = self.entries.get(uid)
         if uid in self.deleted or (known is not None and version <= known.version):
             return False
@@ -116,6 +119,7 @@ class _Shelf:
         self.entries.clear()
         self.uids.clear()
         self.deleted.clear()
+        self.newest = 0
         self._note(changed=True)
 
     def show(self, type_: type[_Value]) -> tuple[_Value, ...]:
@@ -182,7 +186,12 @@ class Store:
         return self._shelves[kind].forget(_uid(content))
 
     def replace(
-        self, kind: str, contents: Iterable[Content], resource_version: str
+        self,
+        kind: str,
+        contents: Iterable[Content],
+        resource_version: str,
+        *,
+        restored: bool = False,
     ) -> tuple[str, ...]:
         """Take a complete LIST of a kind.
 
@@ -194,6 +203,7 @@ class Store:
             kind: name of the kind.
             contents: all objects of it.
             resource_version: of the list. Lists must be given in the order they were asked for.
+            restored: it is known already that versions began anew from an earlier one.
 
         Returns:
             NAMESPACE/NAME, or NAME, of what events had not told; nothing for the first list.
@@ -201,8 +211,9 @@ class Store:
         shelf = self._shelves[kind]
         version = _number(resource_version)
         before, shelf.listed = shelf.listed, version
-        if before is not None and version < before:
+        if restored or (before is not None and version < before):
             shelf.clear()
+        shelf.newest = max(shelf.newest, version)
         listed: set[str] = set()
         missed: set[_Place] = set()
         for content in contents:
@@ -214,6 +225,10 @@ class Store:
                 missed.add(entry.place)
         names = sorted("/".join(part for part in place if part) for place in missed)
         return () if before is None else tuple(names)
+
+    def newest(self, kind: str) -> int:
+        """Return the greatest resourceVersion that was heard of a kind, 0 before any."""
+        return self._shelves[kind].newest
 
     def count(self, kind: str) -> int:
         """Return how many objects of a kind there are, those that cannot be read included."""
