@@ -282,6 +282,12 @@ class TwoElections(RuleBasedStateMachine):
         )
         node.apply(node.election.reconfigure(self.now, new))
 
+    @rule(which=both)
+    def relocated(self, which: int) -> None:
+        """The interface below the addresses, or its hardware address, is another one."""
+        node = self.nodes[which]
+        node.apply(node.election.relocate(self.now))
+
     @rule(which=both, retire=st.booleans())
     def leaves(self, which: int, retire: bool) -> None:
         """The router is stopped, or deleted everywhere."""

@@ -42,10 +42,18 @@ class BareEngine(Speaker):
         self.revision = 0
 
     def desire(self, *routers: DesiredRouter, **fields: Any) -> None:
+        """Say what is desired, and wait until the engine has taken it."""
+        self.say_desired(*routers, **fields)
+        self.await_taken()
+
+    def say_desired(self, *routers: DesiredRouter, **fields: Any) -> None:
         """Say what is desired; a static file that holds just that, unless told otherwise."""
         self.revision += 1
         values = {"node": self.host.name, "revision": self.revision, "complete": True}
         self._say(Desired(routers=list(routers), **{**values, **fields}))
+
+    def await_taken(self) -> None:
+        """Wait until the engine has taken what was said last."""
         until(
             "the engine to take it",
             lambda: (self.try_status() or {}).get("revision") == self.revision,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_interface
+from typing import cast
 
 from vip_speaker.linux.rtnetlink import InterfaceAddress, Link
 from vip_speaker.linux.view import NetworkView
@@ -47,13 +48,17 @@ def view(*links: Link, addresses: tuple[InterfaceAddress, ...] = NODE) -> Networ
 
 
 def router(*addresses: str, **fields: object) -> DesiredRouter:
-    """Return a router with one instance per family of the addresses."""
+    """Return a router with one instance per family of the addresses.
+
+    `sources`: whose adverts each instance obeys.
+    """
+    sources = cast("list[str] | None", fields.pop("sources", None))
     families: dict[Family, list[str]] = {}
     for text in addresses:
         family = Family.IPV4 if ip_address(text).version == 4 else Family.IPV6
         families.setdefault(family, []).append(text)
     instances = [
-        DesiredInstance(family=family, virtual_router_id=51, addresses=listed)
+        DesiredInstance(family=family, virtual_router_id=51, addresses=listed, sources=sources)
         for family, listed in families.items()
     ]
     values: dict[str, object] = {

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from vip_speaker.engine.changes import matter, removed_of_ours
+from vip_speaker.engine.changes import matter, removed_of_ours, vanished_links
 from vip_speaker.linux.monitor import AddressChanged, Event, LinkChanged
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.rtnetlink import InterfaceAddress, Link
@@ -49,3 +49,9 @@ def test_news(event: Event, *, matters: bool, removed: bool) -> None:
     """Links and foreign addresses matter; of ours only the loss does."""
     assert matter([event]) is matters
     assert bool(removed_of_ours([event])) is removed
+
+
+def test_an_interface_that_went_is_found_though_it_is_back() -> None:
+    """What was open on it is dead, whether there is one of that index again or not."""
+    assert vanished_links([LinkChanged(LINK, None), LinkChanged(None, LINK)]) == {2}
+    assert vanished_links([LinkChanged(None, LINK), AddressChanged(OURS, None)]) == frozenset()

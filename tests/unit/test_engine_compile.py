@@ -10,6 +10,7 @@ from support.engine_node import NODE, address, link, router, view
 from vip_speaker.engine.compile import (
     NotPlaceableError,
     address_lifetime_seconds,
+    check_sources,
     election_config,
     place,
 )
@@ -105,6 +106,21 @@ def test_missing_source_address_is_named() -> None:
     """An interface without a link-local address cannot send IPv6 adverts."""
     seen = view(addresses=(address(2, "2001:db8::11/64"),))
     assert "link-local" in refusal(router("2001:db8::100"), seen)
+
+
+def test_a_source_that_nobody_expects_is_named() -> None:
+    """Adverts that every peer would drop are not sent: the sentence says whose are expected."""
+    wish = router("192.0.2.100", sources=["192.0.2.12", "192.0.2.9"])
+    with pytest.raises(NotPlaceableError) as refused:
+        check_sources(place(wish, view()))
+    for words in ("192.0.2.11", "eth0", "192.0.2.9, 192.0.2.12", "plan"):
+        assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("sources", [None, ["192.0.2.12", "192.0.2.11"]])
+def test_a_source_that_is_expected_is_not_refused(sources: list[str] | None) -> None:
+    """The node's own source is among the planned ones, or anyone on the link may speak."""
+    check_sources(place(router("192.0.2.100", sources=sources), view()))
 
 
 def test_an_address_of_ours_from_an_earlier_life_is_no_obstacle() -> None:

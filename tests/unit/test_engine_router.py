@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
@@ -10,15 +11,23 @@ from typing import cast
 
 import pytest
 
-from support.engine_node import NODE, address, router, view
+from support.engine_node import NODE, address, link, router, view
 from vip_speaker.engine import prober
 from vip_speaker.engine.channels import Channel, Channels
-from vip_speaker.engine.compile import Placed
+from vip_speaker.engine.compile import Placed, place
 from vip_speaker.engine.ears import Ears
+from vip_speaker.engine.holdings import Holdings
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.router import Router
-from vip_speaker.engine.state_file import StateFile
-from vip_speaker.linux.addresses import AddressResult, AddressWorker, BindRequest, Request
+from vip_speaker.engine.state_file import RouterRecord, StateFile
+from vip_speaker.linux.addresses import (
+    AddressResult,
+    AddressWorker,
+    BindRequest,
+    RenewRequest,
+    Request,
+)
+from vip_speaker.linux.announce import gratuitous_arp
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.probe import Answer
@@ -52,11 +61,18 @@ class Silent:
         """Nothing is open."""
 
 
+class NoEars:
+    """Hears nothing, and so gives nothing up."""
+
+    def release(self, key: object) -> None:
+        """Nothing is open."""
+
+
 class PaperChannels(Channels):
     """Channels without sockets."""
 
     def __init__(self) -> None:
-        super().__init__(cast("Ears", None))
+        super().__init__(cast("Ears", NoEars()))
 
     def _open(self, placed: Placed) -> Channel:
         sender, announcements = cast("AdvertSender", Silent()), cast("AnnouncementSocket", Silent())
@@ -71,6 +87,10 @@ class PaperWorker:
 
     def submit(self, request: Request) -> None:
         self.requests.append(request)
+
+    @property
+    def renewals(self) -> list[RenewRequest]:
+        return [one for one in self.requests if isinstance(one, RenewRequest)]
 
     @property
     def binds(self) -> list[BindRequest]:
@@ -195,3 +215,147 @@ def test_an_address_that_is_there_is_not_bound_again(scene: Scene) -> None:
     one.address_removed(4 * SECOND, IPv4Address(VIP))
     _answer(scene, one, 4 * SECOND)
     assert len(scene.worker.binds) == 2
+
+
+def test_one_that_yields_and_cannot_renew_leaves_its_addresses_to_their_lifetime(
+    scene: Scene,
+) -> None:
+    """Without an answer to its renewals it asks no more, and waits without turning in circles."""
+    one = _active(scene)
+    scene.monitor.view = view(addresses=BOUND)
+    _answer(scene, one, 3 * SECOND)
+    now = 5500 * MS
+    while (due_ns := one.deadline()) is not None and due_ns < now:
+        one.tick(due_ns)
+    one.stop(now)
+    turns = 0
+    while not one.ended:
+        due_ns = one.deadline()
+        assert due_ns is not None
+        now = max(now, due_ns)
+        one.tick(now)
+        turns += 1
+        assert turns < 20
+    assert _state(one) is State.INITIALIZE
+
+
+def test_renewals_of_one_interface_say_nothing_of_another() -> None:
+    """An election over two interfaces notices when those of one do not come through."""
+    worker = PaperWorker()
+    holdings = Holdings("vip.default.web", cast("AddressWorker", worker))
+    first = place(router(VIP), view())[0]
+    second = dataclasses.replace(first, index=3, interface="eth1")
+    holdings.bind(0, (first, second), lifetime_seconds=3)
+    for seconds in (1, 2, 3, 4):
+        assert not holdings.is_overdue(min(seconds, 3) * SECOND)
+        holdings.renew(seconds * SECOND)
+        of_first = next(one for one in reversed(worker.renewals) if one.ifindex == 2)
+        holdings.answer(seconds * SECOND, AddressResult(request=of_first))
+    assert holdings.is_overdue(4 * SECOND)
+
+
+# --- the place -----------------------------------------------------------------------------------
+
+
+def _announced(one: Router) -> list[bytes]:
+    """Return the announcements since the last call."""
+    sock = cast("Silent", one.instances[0].channel.announcements)
+    sent, sock.sent = sock.sent, []
+    return [frame for frames in sent for frame in cast("Iterator[bytes]", frames)]
+
+
+def _serving(scene: Scene) -> Router:
+    """Return an Active whose addresses are bound at 3.1 s."""
+    one = _active(scene)
+    scene.monitor.view = view(addresses=BOUND)
+    _answer(scene, one, 3100 * MS)
+    return one
+
+
+def test_another_hardware_address_is_announced_at_once(scene: Scene) -> None:
+    """Clients must not go on sending to a hardware address that is no more."""
+    one = _serving(scene)
+    _announced(one)
+    new = dataclasses.replace(link(2, "eth0"), mac=bytes.fromhex("02aaaaaaaaaa"))
+    scene.monitor.view = view(new, addresses=BOUND)
+    one.network_changed(3200 * MS)
+    _answer(scene, one, 3200 * MS)
+    assert _state(one) is State.ACTIVE
+    assert _announced(one) == list(gratuitous_arp(new.mac, IPv4Address(VIP)))
+
+
+def test_an_interface_that_came_back_under_another_index_has_the_addresses(scene: Scene) -> None:
+    """Where the kernel's news came all at once, the router is Active there, and nowhere else."""
+    one = _serving(scene)
+    moved = tuple(dataclasses.replace(each, index=7) for each in NODE)
+    scene.monitor.view = view(link(7, "eth0"), addresses=moved)
+    one.network_changed(3200 * MS)
+    assert [bind.ifindex for bind in scene.worker.binds] == [2, 7]
+    assert _state(one) is State.ACTIVE
+
+
+def test_what_was_open_on_an_interface_that_went_is_opened_anew(scene: Scene) -> None:
+    """An interface that is back with its index and its addresses is deaf on the old sockets."""
+    one = _serving(scene)
+    before = one.instances[0].channel
+    one.links_vanished(3200 * MS, {2})
+    assert _state(one) is State.INITIALIZE
+    assert not scene.node.directory
+    one.network_changed(3200 * MS)
+    assert one.instances[0].channel is not before
+    assert _state(one) is State.ACTIVE  # within three intervals
+
+
+def test_an_interface_that_went_is_no_matter_to_others(scene: Scene) -> None:
+    """A router on another interface goes on, on the sockets that it has."""
+    one = _serving(scene)
+    before = one.instances[0].channel
+    one.links_vanished(3200 * MS, {3})
+    assert _state(one) is State.ACTIVE
+    assert one.instances[0].channel is before
+
+
+def _planned(*sources: str) -> DesiredRouter:
+    return router(VIP, advertisement_interval_milliseconds=1000, sources=list(sources))
+
+
+OTHER_SOURCE = (address(2, "192.0.2.21/24"),)
+
+
+def test_one_that_nobody_would_obey_resigns_and_waits_for_the_plan(scene: Scene) -> None:
+    """Its own address changed: it is not Active before the plan has the new one, and listens."""
+    one = scene.start(_planned("192.0.2.11", "192.0.2.12"))
+    _tick_when_due(one, 3 * SECOND, lambda: _state(one) is not State.ACTIVE)
+    scene.monitor.view = view(addresses=OTHER_SOURCE)
+    one.network_changed(4 * SECOND)
+    assert _state(one) is State.INITIALIZE
+    assert "192.0.2.21" in one.reason
+    assert one.instances[0].counters.priority_zero_sent == 1
+    one.configure(4100 * MS, _planned("192.0.2.21", "192.0.2.12"))
+    assert _state(one) is State.BACKUP
+
+
+def test_one_that_lost_its_address_first_listens_too(scene: Scene) -> None:
+    """A lease that is replaced in two steps is no link that was away for a moment."""
+    one = scene.start(_planned("192.0.2.11", "192.0.2.12"))
+    _tick_when_due(one, 3 * SECOND, lambda: _state(one) is not State.ACTIVE)
+    scene.monitor.view = view(addresses=())
+    one.network_changed(4 * SECOND)
+    scene.monitor.view = view(addresses=OTHER_SOURCE)
+    one.network_changed(4 * SECOND)
+    assert _state(one) is State.INITIALIZE
+    one.configure(4100 * MS, _planned("192.0.2.21", "192.0.2.12"))
+    assert _state(one) is State.BACKUP
+
+
+def test_a_later_life_under_another_source_does_not_resume(scene: Scene) -> None:
+    """The others obeyed the earlier life's source: this one starts as Backup."""
+    scene.monitor.view = view(addresses=(*OTHER_SOURCE, BOUND[-1]))
+    earlier = RouterRecord(
+        last_sent_ns=0, since_ns=0, priority=254, state=State.ACTIVE, health=Health.HEALTHY
+    )
+    one = Router(_planned("192.0.2.11"), scene.node, earlier, Health.HEALTHY)
+    one.start(100 * MS)
+    assert one.election is None
+    one.configure(200 * MS, _planned("192.0.2.21"))
+    assert _state(one) is State.BACKUP

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import selectors
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -120,6 +123,89 @@ def test_a_client_that_does_not_read_is_dropped(harness: Harness) -> None:
         while chunk := stuck.recv(2**20):
             received += len(chunk)
         assert received < 40 * 2**20
+
+
+def _subscriber(harness: Harness) -> socket.socket:
+    subscriber = harness.client()
+    subscriber.sendall(encode(Subscribe()))
+    harness.turn()
+    return subscriber
+
+
+def test_clients_that_stay_for_ever_do_not_keep_others_out(harness: Harness) -> None:
+    """Of too many clients the oldest is dropped, and none that subscribed."""
+    with ExitStack() as stack:
+        subscriber = stack.enter_context(_subscriber(harness))
+        oldest = stack.enter_context(harness.client())
+        for _ in range(10):
+            for _ in range(10):
+                stack.enter_context(harness.client())
+            harness.turn()
+        assert oldest.recv(1) == b""
+        test_a_status_request_is_answered(harness)
+        harness.server.publish(TRANSITION)
+        assert decode_from_engine(subscriber.recv(65536)) == TRANSITION
+
+
+def test_too_many_subscribers_are_refused(harness: Harness) -> None:
+    """Where everybody has subscribed, the one that comes last is told no."""
+    with ExitStack() as stack:
+        subscribers = [stack.enter_context(_subscriber(harness)) for _ in range(64)]
+        assert stack.enter_context(_refused(harness)).recv(1) == b""
+        harness.server.publish(TRANSITION)
+        assert all(decode_from_engine(one.recv(65536)) == TRANSITION for one in subscribers)
+
+
+def _refused(harness: Harness) -> socket.socket:
+    client = harness.client()
+    harness.turn()
+    return client
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """A process that may have few more files than it has."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(int(each.name) for each in Path("/proc/self/fd").iterdir()) + 16
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("few_files")
+def test_a_client_is_told_no_where_no_file_can_be_opened(harness: Harness) -> None:
+    """It does not wait at the door, where it would wake the engine for ever."""
+    with ExitStack() as stack:
+        subscriber = stack.enter_context(_subscriber(harness))
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.settimeout(5)
+        with suppress(OSError):
+            while True:
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        client.connect(str(harness.path))
+        harness.turn()
+        assert client.recv(1) == b""
+        assert harness.selector.select(0) == []
+        harness.server.publish(TRANSITION)
+        assert decode_from_engine(subscriber.recv(65536)) == TRANSITION
+
+
+@pytest.mark.usefixtures("few_files")
+def test_a_client_takes_the_place_of_the_oldest_where_no_file_is_left(harness: Harness) -> None:
+    """Whoever asks gets an answer, though others hold what files there are."""
+    with ExitStack() as stack:
+        oldest = stack.enter_context(harness.client())
+        harness.turn()
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.settimeout(5)
+        with suppress(OSError):
+            while True:
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        client.connect(str(harness.path))
+        client.sendall(encode(StatusRequest()))
+        harness.turn()
+        assert oldest.recv(1) == b""
+        assert decode_from_engine(client.recv(65536)) == STATUS
 
 
 def test_an_unknown_field_is_ignored(harness: Harness) -> None:

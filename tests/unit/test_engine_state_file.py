@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,45 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(path: Path) -> None:
     for length in range(0, len(content), 97):
         path.write_bytes(content[:length])
         assert reopened(path) in ({}, {"vip.default.web": ACTIVE})
+
+
+def test_a_full_file_system_costs_the_file_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without room for the file the engine runs and says so, and the next life finds nothing."""
+    StateFile(path, "boot-a").write("vip.default.web", ACTIVE)
+    monkeypatch.setattr(os, "posix_fallocate", _no_room)
+    state = StateFile(path, "boot-a")
+    assert state.earlier == {"vip.default.web": ACTIVE}
+    for number in range(300):
+        state.write(f"vip.default.web-{number}", ACTIVE)
+    state.stamp(5)
+    state.close()
+    assert "No space left on device" in caplog.text
+    assert len(caplog.records) == 1
+    assert reopened(path) == {}
+
+
+def test_a_file_system_that_fills_up_costs_the_file_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where there is no room for more routers."""
+    state = StateFile(path, "boot-a")
+    monkeypatch.setattr(os, "posix_fallocate", _no_room)
+    for number in range(300):
+        state.write(f"vip.default.web-{number}", ACTIVE)
+    state.close()
+    assert reopened(path) == {}
+
+
+def test_the_file_has_its_room_before_it_is_mapped(path: Path) -> None:
+    """A file with holes kills the process that writes into one when the file system is full."""
+    StateFile(path, "boot-a")
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
+
+
+def _no_room(_fd: int, _offset: int, _length: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_boot_id_is_the_kernels() -> None:

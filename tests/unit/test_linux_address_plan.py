@@ -53,9 +53,9 @@ def bind(*addresses: Address, token: str = "a", not_after_ns: int | None = None)
     )
 
 
-def renew(*addresses: Address, token: str = "a") -> RenewRequest:
-    """Return the wish to renew addresses on eth0."""
-    return RenewRequest(token=token, ifindex=2, addresses=addresses, lifetime_seconds=3)
+def renew(*addresses: Address, token: str = "a", ifindex: int = 2) -> RenewRequest:
+    """Return the wish to renew addresses, on eth0 unless told otherwise."""
+    return RenewRequest(token=token, ifindex=ifindex, addresses=addresses, lifetime_seconds=3)
 
 
 def release(*addresses: Address, token: str = "a") -> ReleaseRequest:
@@ -168,7 +168,7 @@ def test_too_late() -> None:
 
 
 def test_coalescing_drops_renewals_that_are_behind() -> None:
-    """A waiting renewal gives way to any later request of its token, and to no other."""
+    """A waiting renewal gives way to later requests for its addresses, and to no other."""
     first, second, other = renew(VIPS[0]), renew(VIPS[0]), renew(VIPS[1], token="b")
     bound, released = bind(VIPS[0]), release(VIPS[0])
 
@@ -176,6 +176,23 @@ def test_coalescing_drops_renewals_that_are_behind() -> None:
     assert coalesce([first, released]) == [released]
     assert coalesce([bound, released, bound]) == [bound, released, bound]
     assert coalesce([released, first]) == [released, first]
+
+
+def test_coalescing_keeps_the_renewals_of_every_interface() -> None:
+    """Of an election over two interfaces, each interface has its latest renewal."""
+    first, second = renew(VIPS[0], ifindex=2), renew(VIPS[1], ifindex=3)
+    again = renew(VIPS[0], ifindex=2)
+
+    assert coalesce([first, second]) == [first, second]
+    assert coalesce([first, second, again]) == [second, again]
+
+
+def test_coalescing_keeps_a_renewal_of_which_nobody_speaks_again() -> None:
+    """A request for some of its addresses makes no renewal pointless; requests for all do."""
+    both, released, bound = renew(*VIPS[:2]), release(VIPS[0]), bind(VIPS[1])
+
+    assert coalesce([both, released]) == [both, released]
+    assert coalesce([both, released, bound]) == [released, bound]
 
 
 @given(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vip_speaker.linux.monitor import AddressChanged, Event
+from vip_speaker.linux.monitor import AddressChanged, Event, LinkChanged
 from vip_speaker.linux.ownership import is_ours
 from vip_speaker.linux.rtnetlink import InterfaceAddress
 
@@ -19,6 +19,15 @@ def removed_of_ours(events: Iterable[Event]) -> list[InterfaceAddress]:
         and event.before is not None
         and is_ours(event.before)
     ]
+
+
+def vanished_links(events: Iterable[Event]) -> frozenset[int]:
+    """Return the index of every interface that went, whether it is back or not."""
+    return frozenset(
+        event.before.index
+        for event in events
+        if isinstance(event, LinkChanged) and event.after is None and event.before is not None
+    )
 
 
 def matter(events: Iterable[Event]) -> bool:

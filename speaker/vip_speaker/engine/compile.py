@@ -69,6 +69,10 @@ class NotPlaceableError(Exception):
     """The router cannot run on this node now; the text says why and what would help."""
 
 
+class UnplannedSourceError(NotPlaceableError):
+    """The others would not obey this node: its adverts come from an address that none expects."""
+
+
 def place(router: DesiredRouter, view: NetworkView) -> tuple[Placed, ...]:
     """Return every instance with its interface and source address.
 
@@ -114,6 +118,18 @@ def _place(router: DesiredRouter, instance: DesiredInstance, view: NetworkView) 
         if instance.sources is None
         else frozenset(ip_address(source) for source in instance.sources),
     )
+
+
+def check_sources(placed: tuple[Placed, ...]) -> None:
+    """Raise UnplannedSourceError if an instance sends from an address that is not planned."""
+    for one in placed:
+        if one.sources is not None and one.source not in one.sources:
+            planned = ", ".join(str(source) for source in sorted(one.sources, key=int))
+            raise UnplannedSourceError(
+                f"Adverts from {one.source}, this node's address on {one.interface}, would be "
+                f"ignored by the other nodes, which expect {planned or 'nobody'}: "
+                "waiting until the plan has it"
+            )
 
 
 def _check_size(family: Family, addresses: tuple[Address, ...], link: Link) -> None:
@@ -176,3 +192,8 @@ def has_moved(before: tuple[Placed, ...], after: tuple[Placed, ...]) -> bool:
     """Whether an instance that stays sends its adverts from another address than before."""
     sources = {one.key: one.source for one in before}
     return any(sources.get(one.key, one.source) != one.source for one in after)
+
+
+def is_elsewhere(before: tuple[Placed, ...], after: tuple[Placed, ...]) -> bool:
+    """Whether the addresses are on another interface than before, or its MAC is another."""
+    return {(one.index, one.mac) for one in before} != {(one.index, one.mac) for one in after}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from vip_speaker.engine.compile import Placed
@@ -61,7 +61,7 @@ class Holdings:
         self._waiting: list[BindRequest] = []
         self._failure = ""
         self._asked_ns = 0
-        self._renewed_ns = 0
+        self._renewed_ns: dict[int, int] = {}
         self._rebinds: deque[int] = deque()
         self.renew_ns: int | None = None
 
@@ -81,9 +81,16 @@ class Holdings:
         """Whether the kernel has not answered the last bind yet."""
         return bool(self._waiting)
 
-    def adopt(self, placed: Iterable[Placed]) -> None:
-        """Count what an earlier life left as held; it is neither renewed nor removed yet."""
-        self._held = _by_interface(placed)
+    def adopt(self, placed: Iterable[Placed], tagged: Container[tuple[int, Address]]) -> bool:
+        """Return whether an earlier life has left any of it, among all `tagged`, and then hold it.
+
+        It is neither renewed nor removed yet.
+        """
+        wanted = _by_interface(placed)
+        left = any((index, one) in tagged for index, listed in wanted.items() for one in listed)
+        if left:
+            self._held = wanted
+        return left
 
     def bind(self, now: int, placed: Iterable[Placed], lifetime_seconds: int) -> None:
         """Bring the kernel to exactly these addresses; `answer` tells when it is there."""
@@ -106,7 +113,7 @@ class Holdings:
         ]
         for request in self._waiting:
             self._worker.submit(request)
-        self._renewed_ns = now
+        self._renewed_ns = dict.fromkeys(wanted, now)
         self._schedule_renewal(now)
 
     def release(self) -> None:
@@ -114,6 +121,7 @@ class Holdings:
         for index, addresses in self._held.items():
             self._submit_release(index, addresses)
         self._held = {}
+        self._renewed_ns = {}
         self._waiting = []
         self.renew_ns = None
 
@@ -142,13 +150,16 @@ class Holdings:
         self.renew_ns = None
 
     def is_overdue(self, now: int) -> bool:
-        """Whether no renewal came through for a whole lifetime: the addresses may be gone."""
-        return now - self._renewed_ns > self._lifetime_seconds * SECOND_NS
+        """Whether no renewal came through for a whole lifetime: addresses may be gone."""
+        lifetime_ns = self._lifetime_seconds * SECOND_NS
+        return any(now - renewed_ns > lifetime_ns for renewed_ns in self._renewed_ns.values())
 
     def answer(self, now: int, result: AddressResult) -> Answer:
         """Return what a result of the worker means; results of what was given up mean nothing."""
-        if isinstance(result.request, RenewRequest) and not result.failures:
-            self._renewed_ns = now
+        index = result.request.ifindex
+        renewed = isinstance(result.request, RenewRequest) and not result.failures
+        if renewed and index in self._renewed_ns:
+            self._renewed_ns[index] = now
         if not any(request is result.request for request in self._waiting):
             return Answer(Outcome.NOTHING)
         self._waiting = [one for one in self._waiting if one is not result.request]

@@ -129,7 +129,7 @@ class Engine:
             self._node.state_file.stamp(boottime_ns())
 
     def close(self) -> None:
-        """Give everything back; what the worker still has to do is done first."""
+        """Give everything back, the addresses too; what the worker has to do is done first."""
         self._server.close()
         for router in self._fleet:
             router.close()
@@ -245,8 +245,11 @@ class Engine:
     def _network_changed(self, events: list[Event]) -> None:
         """Act on what is not our own doing."""
         now = boottime_ns()
-        for gone in changes.removed_of_ours(events):
-            if (gone.index, gone.address) not in self._node.tagged_addresses():
+        self._links_vanished(now, changes.vanished_links(events))
+        removed = changes.removed_of_ours(events)
+        there = self._node.tagged_addresses() if removed else set()
+        for gone in removed:
+            if (gone.index, gone.address) not in there:
                 self._address_removed(now, gone.index, gone.address)
         if not changes.matter(events):
             return
@@ -261,6 +264,15 @@ class Engine:
         self._ears.listen(self._monitor.view.listening_places())
         self._strangers.keep_interfaces(now, {link.index for link in self._monitor.view.links})
         self._tell_of_strangers()
+
+    def _links_vanished(self, now: int, indexes: frozenset[int]) -> None:
+        """Close what was open there: an interface that comes back is deaf on it."""
+        if not indexes:
+            return
+        for router in self._fleet:
+            router.links_vanished(now, indexes)
+        places = self._monitor.view.listening_places()
+        self._ears.listen(place for place in places if place.ifindex not in indexes)
 
     def _address_removed(self, now: int, index: int, address: Address) -> None:
         for router in self._fleet:

@@ -40,10 +40,10 @@ def main(settings: Settings) -> int:
     engine.start()
     _prefer_this_process()
     _log.info("Started")
-    try:
-        engine.run()
-    finally:
-        engine.close()
+    engine.run()
+    # Only after an orderly end: one by an exception leaves the addresses to the next life, which
+    # goes on with them, or to their lifetime.
+    engine.close()
     _log.info("Ended")
     return 0
 

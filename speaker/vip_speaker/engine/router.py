@@ -6,16 +6,19 @@ The election decides (vip_speaker.vrrp); this class feeds it what happens and do
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from vip_speaker.engine import clock
 from vip_speaker.engine.announcer import Announcer
 from vip_speaker.engine.compile import (
     NotPlaceableError,
     Placed,
+    UnplannedSourceError,
     address_lifetime_seconds,
+    check_sources,
     election_config,
     has_moved,
+    is_elsewhere,
     place,
 )
 from vip_speaker.engine.counters import InstanceCounters
@@ -25,7 +28,7 @@ from vip_speaker.engine.instance import RunningInstance
 from vip_speaker.engine.instances import RunningInstances
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.prober import Prober
-from vip_speaker.engine.state_file import RouterRecord
+from vip_speaker.engine.state_file import RouterRecord, record_of
 from vip_speaker.linux.addresses import AddressResult
 from vip_speaker.messages import DesiredRouter, GateStatus
 from vip_speaker.vrrp.actions import (
@@ -197,12 +200,25 @@ class Router:
             return
         try:
             placed = place(self.desired, self._node.view)
+            check_sources(placed)
             if self._settled is not self.desired or self._instances.placed != placed:
                 self._settle(now, placed)
+        except UnplannedSourceError as error:
+            self._earlier = None  # it was known by another source, if by any
+            self._wait(now, str(error), "SourceChanged", resign=True)
         except (NotPlaceableError, OSError) as error:
-            self._wait(now, str(error))
+            self._wait(now, str(error), "NotPlaceable")
+        else:
+            self._proceed(now)
+
+    def links_vanished(self, now: int, indexes: Container[int]) -> None:
+        """Interfaces went, and what was open on them with them, even if they are back already."""
+        if not any(one.index in indexes for one in self._instances.placed):
             return
-        self._proceed(now)
+        if self._election is not None and self._election.started:
+            self._apply(now, self._election.fault(now, "NotPlaceable"))
+        self._prober.stop()
+        self._instances.close()
 
     def judge(self, now: int) -> None:
         """Gates have new verdicts, or carrier changed."""
@@ -273,15 +289,18 @@ class Router:
     def _settle(self, now: int, placed: tuple[Placed, ...]) -> None:
         """Open the sockets of a place and give the election its configuration."""
         config = election_config(self.desired, placed)
-        election = self._election
-        if election is not None and has_moved(self._instances.placed, placed):
+        election, before = self._election, self._instances.placed
+        if election is not None and has_moved(before, placed):
             self._apply(now, election.fault(now, "SourceChanged", resign=True))
         self._instances.open(self.desired, placed)
         self._settled = self.desired
         if election is None:
             self._election = Election(config, self._book.health)
         else:
-            self._apply(now, election.reconfigure(now, config))
+            actions = election.reconfigure(now, config)
+            if is_elsewhere(before, placed) and BindAddresses() not in actions:
+                actions += election.relocate(now)
+            self._apply(now, actions)
 
     def _proceed(self, now: int) -> None:
         """Everything is there: start, or go on after a fault."""
@@ -292,7 +311,8 @@ class Router:
         if self._election.started:
             self._apply(now, self._election.recover(now))
             return
-        adopted = self._adopt()
+        tagged = self._node.tagged_addresses()
+        adopted = self._holdings.adopt(self._instances.placed, tagged)
         earlier, self._earlier = self._earlier, None
         resumable = earlier is not None and earlier.state is State.ACTIVE
         last_sent_ns = earlier.last_sent_ns if earlier is not None and resumable else None
@@ -303,21 +323,12 @@ class Router:
             self._since_ns = earlier.since_ns
             self._record()
 
-    def _adopt(self) -> bool:
-        """Return whether addresses of an earlier life are still bound; if so, count them ours."""
-        placed = self._instances.placed
-        tagged = self._node.tagged_addresses()
-        left = any((one.index, address) in tagged for one in placed for address in one.addresses)
-        if left:
-            self._holdings.adopt(placed)
-        return left
-
-    def _wait(self, now: int, reason: str) -> None:
-        if reason != self._waiting_for:
-            _log.warning("Router %s waits: %s", self.desired.display_name, reason)
-            self._waiting_for = reason
+    def _wait(self, now: int, what_for: str, reason: str, *, resign: bool = False) -> None:
+        if what_for != self._waiting_for:
+            _log.warning("Router %s waits: %s", self.desired.display_name, what_for)
+            self._waiting_for = what_for
         if self._election is not None and self._election.started:
-            self._apply(now, self._election.fault(now, "NotPlaceable"))
+            self._apply(now, self._election.fault(now, reason, resign=resign))
 
     # --- actions ---------------------------------------------------------------------------
 
@@ -359,6 +370,7 @@ class Router:
         if serving and self._holdings.is_overdue(now):
             _log.error("No renewal of %s came through", self.desired.display_name)
             assert self._election is not None
+            self._holdings.stop_renewing()  # one that yields leaves them to their lifetime
             self._apply(now, self._election.bind_failed(now, "AddressesNotRenewed"))
         elif serving:
             self._holdings.renew(now)
@@ -378,15 +390,5 @@ class Router:
         self._node.report(self.desired, change, now)
 
     def _record(self) -> None:
-        if self._election is None:
-            return
-        self._node.state_file.write(
-            self.name,
-            RouterRecord(
-                last_sent_ns=self._election.last_sent_ns,
-                since_ns=self._since_ns,
-                priority=self._election.effective_priority,
-                state=self._election.state,
-                health=self._election.health,
-            ),
-        )
+        if self._election is not None:
+            self._node.state_file.write(self.name, record_of(self._election, self._since_ns))

@@ -6,7 +6,10 @@ line that is no message is answered by closing with a log line, never by an exce
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -18,6 +21,8 @@ from vip_speaker.messages import FromEngine, ToEngine, decode_to_engine, encode
 LINE_BYTES_MAX = 16 * 1024 * 1024
 _OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
+_CONNECTIONS_MAX = 64
+_NO_FILES_LEFT = (errno.EMFILE, errno.ENFILE)
 
 _log = logging.getLogger("engine")
 
@@ -55,7 +60,14 @@ class Server:
         self._selector = selector
         self._handle = handle
         self._listener = listener
-        self._connections: set[Connection] = set()
+        # The oldest first.
+        self._connections: dict[Connection, None] = {}
+        # Where no file descriptor is left, this one lets a client be accepted, and be told no:
+        # one that waits for ever would wake the loop for ever.
+        self._spare: int | None = None
+        # How many clients there were when one found no room, until half of them are gone.
+        self._short_at: int | None = None
+        self._keep_spare()
         listener.setblocking(False)
         selector.register(listener, selectors.EVENT_READ, lambda _mask: self._accept())
 
@@ -64,6 +76,7 @@ class Server:
         for connection in list(self._connections):
             self._drop(connection)
         self._selector.unregister(self._listener)
+        self._release_spare()
 
     def send(self, connection: Connection, message: FromEngine) -> None:
         """Queue a message for one client."""
@@ -86,12 +99,50 @@ class Server:
             peer, _address = self._listener.accept()
         except BlockingIOError:
             return
+        except OSError as error:
+            self._note_shortage(str(error))
+            if error.errno in _NO_FILES_LEFT and not self._drop_oldest():
+                self._refuse()
+            return
+        if len(self._connections) >= _CONNECTIONS_MAX:
+            self._note_shortage(f"there are {_CONNECTIONS_MAX} already")
+            if not self._drop_oldest():
+                peer.close()
+                return
         peer.setblocking(False)
         connection = Connection(peer)
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._selector.register(
             peer, selectors.EVENT_READ, lambda mask: self._ready(connection, mask)
         )
+
+    def _note_shortage(self, why: str) -> None:
+        if self._short_at is None:
+            _log.warning("There is no room for another client: %s", why)
+            self._short_at = len(self._connections)
+
+    def _drop_oldest(self) -> bool:
+        """Make room for a client that waits; false if there are only subscribers."""
+        oldest = next((one for one in self._connections if not one.subscribed), None)
+        if oldest is not None:
+            self._drop(oldest)
+        return oldest is not None
+
+    def _refuse(self) -> None:
+        """Take a client for whom there is no file descriptor off the queue."""
+        self._release_spare()
+        with contextlib.suppress(OSError):
+            self._listener.accept()[0].close()
+        self._keep_spare()
+
+    def _keep_spare(self) -> None:
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _release_spare(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
 
     def _ready(self, connection: Connection, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
@@ -133,6 +184,8 @@ class Server:
 
     def _drop(self, connection: Connection) -> None:
         if connection in self._connections:
-            self._connections.remove(connection)
+            del self._connections[connection]
             self._selector.unregister(connection.socket)
             connection.socket.close()
+            if self._short_at is not None and len(self._connections) <= self._short_at // 2:
+                self._short_at = None

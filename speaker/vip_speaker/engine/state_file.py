@@ -8,6 +8,7 @@ file that is too short is ignored: the worst that follows is a start as Backup.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import mmap
 import os
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vip_speaker.vrrp.election import Health, State
+from vip_speaker.vrrp.machine import Election
 
 _MAGIC = b"VIPSTATE"
 _VERSION = 1
@@ -54,6 +56,17 @@ class RouterRecord:
     health: Health
 
 
+def record_of(election: Election, since_ns: int) -> RouterRecord:
+    """Return what the next life must know of an election that is in its state since then."""
+    return RouterRecord(
+        last_sent_ns=election.last_sent_ns,
+        since_ns=since_ns,
+        priority=election.effective_priority,
+        state=election.state,
+        health=election.health,
+    )
+
+
 def boot_id() -> str:
     """Return the kernel's name for this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -73,7 +86,12 @@ class StateFile:
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
         self._count = 0
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._path = path
+        self._fd: int | None = None
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            self._do_without_file(error)
         self._map = self._make(max(_RECORDS_FIRST, len(self.earlier)))
         for name, record in self.earlier.items():
             self.write(name, record)
@@ -108,20 +126,48 @@ class StateFile:
     def close(self) -> None:
         """Unmap the file; its content stays for the next life."""
         self._map.close()
-        os.close(self._fd)
+        if self._fd is not None:
+            os.close(self._fd)
 
     def _make(self, records: int) -> mmap.mmap:
         """Start an empty map of that many records; what was in the file has been read."""
         size = _HEADER.size + records * _RECORD_BYTES
-        os.ftruncate(self._fd, 0)
-        os.ftruncate(self._fd, size)
-        mapped = mmap.mmap(self._fd, size)
+        mapped = self._map_file(size) or mmap.mmap(-1, size)
+        mapped[:] = bytes(size)
         alive_ns = self.earlier_alive_ns or 0
         header = _HEADER.pack(_MAGIC, _VERSION, self._boot.encode(), records, alive_ns)
         mapped[: _HEADER.size] = header
         self._count = records
         self._free = list(range(records - 1, -1, -1))
         return mapped
+
+    def _map_file(self, size: int) -> mmap.mmap | None:
+        """Map that much of the file, or return None where there is no room for it.
+
+        It has its room before it is mapped: writing to a map of a file that has none kills the
+        process. What the file has already is kept, for where there is no more.
+        """
+        if self._fd is None:
+            return None
+        try:
+            os.posix_fallocate(self._fd, 0, size)
+            os.ftruncate(self._fd, size)
+            return mmap.mmap(self._fd, size)
+        except OSError as error:
+            self._do_without_file(error)
+            return None
+
+    def _do_without_file(self, error: OSError) -> None:
+        _log.warning(
+            "Cannot write the state file %s, the next engine will not go on as Active: %s",
+            self._path,
+            error.strerror,
+        )
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, 0)  # nobody is to find what is no longer true
+            os.close(fd)
 
     def _take_slot(self) -> int:
         if not self._free:

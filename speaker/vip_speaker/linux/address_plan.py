@@ -22,7 +22,7 @@ class BindRequest:
     """Have these addresses on an interface: new ones, and ones of ours whose life is prolonged.
 
     Attributes:
-        token: the caller's name for whom this is; a later request replaces a waiting renewal.
+        token: the caller's name for whom this is; its later requests replace a waiting renewal.
         ifindex: index of the interface.
         addresses: what to bind.
         lifetime_seconds: how long the kernel keeps them if nobody renews.
@@ -164,12 +164,16 @@ def failure_of(operation: AddressOperation, error: NetlinkError) -> Failure | No
 
 
 def coalesce(requests: Sequence[AddressRequest]) -> list[AddressRequest]:
-    """Drop every renewal that a later request of the same token makes pointless."""
+    """Drop every renewal that later requests of the same token make pointless.
+
+    They do if they name each of its addresses on its interface.
+    """
     kept: list[AddressRequest] = []
-    later: set[str] = set()
+    later: set[tuple[str, int, Address]] = set()
     for request in reversed(requests):
-        if not (isinstance(request, RenewRequest) and request.token in later):
+        named = {(request.token, request.ifindex, address) for address in request.addresses}
+        if not (isinstance(request, RenewRequest) and named <= later):
             kept.append(request)
-        later.add(request.token)
+        later |= named
     kept.reverse()
     return kept

@@ -102,8 +102,8 @@ class AddressWorker:
     """The thread, its queue, and its answers.
 
     It works in the network namespace of the thread that creates it. Requests are done in the order
-    of their submission; what has piled up meanwhile is done in one go, and a renewal that a later
-    request of the same token makes pointless is left out and not answered.
+    of their submission; what has piled up meanwhile is done in one go, and a renewal that
+    later requests of the same token make pointless is left out and not answered.
     """
 
     def __init__(self, *, keeps_protocol: bool = KEEPS_PROTOCOL) -> None:
@@ -198,7 +198,7 @@ class AddressWorker:
     def _fulfil(self, requests: Sequence[AddressRequest]) -> list[AddressResult]:
         try:
             failures = self._change(requests)
-        except NetlinkError as error:
+        except OSError as error:  # of netlink, or of a process without a file descriptor left
             failures = [
                 [Failure(one, error.errno or errno.EIO, str(error)) for one in request.addresses]
                 for request in requests

@@ -93,6 +93,11 @@ class ElectionConfig:
         """(IP version, VRID) of each instance: by what others know this virtual router."""
         return tuple((one.source.version, one.virtual_router_id) for one in self.instances)
 
+    @property
+    def sources(self) -> tuple[Address, ...]:
+        """Our own address on each instance."""
+        return tuple(one.source for one in self.instances)
+
     def effective_priority(self, health: Health) -> int:
         """Return the priority on the wire at that health, 1-255.
 

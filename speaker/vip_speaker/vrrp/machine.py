@@ -360,6 +360,9 @@ class Election(ElectionSteps):
             self._peer.sources.clear()
         if not self._peer.sources:
             self._timers.active_adver_interval_ns = config.advertisement_interval_ns
+        if config.sources != old.sources:
+            # The others may not know it yet by its new source, and would not hear it return.
+            self._return_until_ns = None
         if self._state is not State.ACTIVE:
             return []
         priority = old.effective_priority(self._health)
@@ -372,3 +375,13 @@ class Election(ElectionSteps):
             self._timers.bind_ns = now + BIND_LIMIT_NS
             actions.append(BindAddresses())
         return actions
+
+    def relocate(self, now: int) -> list[Action]:
+        """The interface below the addresses, or its hardware address, is another one.
+
+        An Active binds again, on the interface that it is now, and then announces.
+        """
+        if self._state is not State.ACTIVE:
+            return []
+        self._timers.bind_ns = now + BIND_LIMIT_NS
+        return [BindAddresses()]

@@ -1,0 +1,142 @@
+"""The engine alone, while the interfaces below it change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from support.bare_engine import NAME, SHOWN, BareEngine, router
+from support.network_manifests import VIP
+from support.speakers import TAKEOVER_SECONDS
+from vip_lab.capture import Capture
+from vip_lab.host import Host
+from vip_lab.lan import Lan
+from vip_lab.wait import throughout, until
+from vip_speaker.linux.announce import gratuitous_arp
+from vip_speaker.messages import DesiredInstance, DesiredRouter, Family
+
+SECOND_VIP = "198.51.100.100"
+LIFETIME_SECONDS = 3.0
+INTERVAL_MS = 1000
+
+
+@pytest.fixture
+def one(fresh_lan: Lan) -> Iterator[BareEngine]:
+    """A running engine on n1."""
+    with running(fresh_lan["n1"]) as engine:
+        yield engine
+
+
+@contextmanager
+def running(host: Host) -> Iterator[BareEngine]:
+    """Start an engine; it is gone after the test."""
+    engine = BareEngine(host)
+    engine.start_and_wait()
+    try:
+        yield engine
+    finally:
+        engine.end()
+
+
+def test_an_election_over_two_interfaces_keeps_both_addresses(one: BareEngine) -> None:
+    """Each interface's address is renewed, for longer than it lives without."""
+    host = one.host
+    host.ip("link", "add", "eth1", "type", "veth", "peer", "name", "wire")
+    host.ip("address", "add", "198.51.100.11/24", "dev", "eth1")
+    for name in ("wire", "eth1"):
+        host.ip("link", "set", name, "up")
+    instances = [
+        DesiredInstance(family=Family.IPV4, virtual_router_id=51, addresses=[address])
+        for address in (VIP, SECOND_VIP)
+    ]
+    one.desire(
+        DesiredRouter(
+            name=NAME,
+            display_name=SHOWN,
+            priority=254,
+            advertisement_interval_milliseconds=INTERVAL_MS,
+            instances=instances,
+        )
+    )
+
+    def serves() -> bool:
+        there = host.ip("-4", "-o", "address", "show")
+        return f"{VIP}/32" in there and f"{SECOND_VIP}/32" in there
+
+    until("both addresses", serves, TAKEOVER_SECONDS)
+    throughout("both addresses to stay", serves, 2 * LIFETIME_SECONDS)
+    assert "Binding" not in one.log()
+
+
+def test_clients_are_told_of_another_hardware_address(one: BareEngine, pcap: Path) -> None:
+    """Bonds and bridges change theirs when a link fails: the new one is announced at once."""
+    new = "02:aa:aa:aa:aa:aa"
+    one.desire(router(VIP))
+    one.await_state("Active")
+    until("the address", lambda: one.host.holds(VIP), 2)
+    frames = set(gratuitous_arp(bytes.fromhex(new.replace(":", "")), IPv4Address(VIP)))
+    with Capture(one.host, pcap, "arp") as capture:
+        one.host.ip("link", "set", "eth0", "address", new)
+        until(
+            "the announcements",
+            lambda: frames <= {frame.data for frame in capture.frames()},
+            2,
+        )
+    assert one.router(SHOWN)["state"] == "Active"  # type: ignore[index]
+
+
+def test_a_node_whose_address_the_plan_does_not_know_is_not_a_second_holder(
+    fresh_lan: Lan, one: BareEngine
+) -> None:
+    """Its adverts would be dropped: it waits, says so, and stands by once the plan knows it."""
+    host, other = fresh_lan["n1"], fresh_lan["n2"]
+    with running(other) as two:
+        engines = ((one, 254), (two, 251))
+
+        def plan(source: str) -> None:
+            for engine, priority in engines:
+                fields = {"priority": priority, "sources": [source, other.ipv4]}
+                engine.desire(
+                    router(VIP, advertisement_interval_milliseconds=INTERVAL_MS, **fields)
+                )
+
+        plan(host.ipv4)
+        one.await_state("Active")
+        host.ip("address", "delete", f"{host.ipv4}/24", "dev", "eth0")
+        host.ip("address", "add", "192.0.2.21/24", "dev", "eth0")
+        waiting = one.await_state("Initialize")
+        assert "192.0.2.21" in waiting["reason"]
+        two.await_state("Active", TAKEOVER_SECONDS)
+        throughout("one holder", lambda: fresh_lan.holders(VIP) in ([], ["n2"]), 4.0)
+        plan("192.0.2.21")
+        one.await_state("Backup")
+        throughout("one holder", lambda: fresh_lan.holders(VIP) == ["n2"], 4.0)
+
+
+def test_an_interface_that_leaves_and_returns_is_heard_again(
+    fresh_lan: Lan, one: BareEngine, cleanup: ExitStack
+) -> None:
+    """It comes back with its index and its address, and the node hears who is Active."""
+    host, spare = fresh_lan["n1"], fresh_lan["n3"]
+    two = cleanup.enter_context(running(fresh_lan["n2"]))
+    for engine, priority in ((two, 254), (one, 200)):
+        engine.desire(
+            router(VIP, priority=priority, advertisement_interval_milliseconds=INTERVAL_MS)
+        )
+    two.await_state("Active", TAKEOVER_SECONDS)
+    index = host.ip("-o", "link", "show", "eth0").partition(":")[0]
+    spare.ip("link", "delete", "eth0")
+    host.ip("link", "set", "eth0", "netns", spare.namespace)
+    one.await_state("Initialize")
+    spare.ip("link", "set", "eth0", "netns", host.namespace)
+    host.ip("link", "set", "eth0", "up")
+    host.ip("address", "add", f"{host.ipv4}/24", "dev", "eth0")
+    assert host.ip("-o", "link", "show", "eth0").partition(":")[0] == index
+    one.await_state("Backup")
+    heard = (one.router(SHOWN) or {})["counters"]["advertisementsReceived"]
+    throughout("one holder", lambda: fresh_lan.holders(VIP) == ["n2"], 5.0)
+    assert (one.router(SHOWN) or {})["counters"]["advertisementsReceived"] >= heard + 3
