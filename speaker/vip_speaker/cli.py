@@ -1,4 +1,4 @@
-"""The command `vip-speaker`: run a speaker, ask it, check its manifests.
+"""The command `vip-speaker`: run a speaker, ask it, check its manifests, probe its agent.
 
 Nothing is imported before it is known which subcommand runs: the supervisor and the engine are
 restarted inside the window of their peers, where every 10 ms of imports count.
@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = options.parse(words)
     if parsed.command in ("status", "check"):
         return _print(_status if parsed.command == "status" else _check, parsed)
+    if parsed.command == "probe":
+        return _probe(parsed)
     settings = options.settings_of(parsed)
     role = "supervisor" if parsed.command == "run" else parsed.command
     return _become(role, settings)
@@ -93,6 +95,15 @@ def _status(parsed: argparse.Namespace) -> int:
     else:
         print(status.table(answer, datetime.now(UTC)))
     return 0
+
+
+def _probe(parsed: argparse.Namespace) -> int:
+    from vip_speaker import probe  # noqa: PLC0415
+
+    complaint = probe.why_not_alive(parsed.socket)
+    if complaint:
+        print(complaint, file=sys.stderr)
+    return EXIT_PROBLEM if complaint else 0
 
 
 def _check(parsed: argparse.Namespace) -> int:

@@ -47,6 +47,7 @@ def settings_of(parsed: argparse.Namespace) -> Settings:
         cache_directory=os.path.abspath(cache),  # noqa: PTH100
         socket=os.path.abspath(socket),  # noqa: PTH100
         http=parsed.http if with_agent else None,
+        probe_socket=parsed.probe_socket if with_agent else None,
         log_level=parsed.log_level,
         with_agent=parsed.command == "run",
     )
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_agent_options(run)
     _add_status(commands)
     _add_check(commands)
+    _add_probe(commands)
     _add_process_options(_command(commands, "supervisor", "keep an engine alive, and only that"))
     _add_process_options(_command(commands, "engine", "speak VRRP; started by the supervisor"))
     agent = _command(
@@ -151,6 +153,12 @@ def _add_agent_options(parser: argparse.ArgumentParser) -> None:
         help="where to serve /healthz, /readyz, /status and /metrics, or none "
         f"(default {DEFAULT_HTTP})",
     )
+    parser.add_argument(
+        "--probe-socket",
+        metavar="PATH",
+        type=_absolute,
+        help="unix socket where `vip-speaker probe` finds the agent alive (default: none)",
+    )
 
 
 def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -169,6 +177,17 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = _command(commands, "check", "validate manifests and show what this node would run")
     _add_manifests(check, required=True)
     _add_node(check)
+
+
+def _add_probe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    probe = _command(commands, "probe", "ask an agent whether it is alive, and nothing else")
+    probe.add_argument(
+        "--socket",
+        metavar="PATH",
+        required=True,
+        type=_not_empty,
+        help="the agent's unix socket, as in its --probe-socket",
+    )
 
 
 def _add_manifests(parser: argparse.ArgumentParser, *, required: bool) -> None:

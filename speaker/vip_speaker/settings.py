@@ -32,7 +32,7 @@ DEFAULT_HTTP = "127.0.0.1:9112"
 SOCKET_NAME = "engine.sock"
 
 _FLAGS = frozenset({"cluster", "with_agent"})
-_MAY_BE_NONE = frozenset({"manifests", "kubeconfig", "namespace", "http"})
+_MAY_BE_NONE = frozenset({"manifests", "kubeconfig", "namespace", "http", "probe_socket"})
 
 
 class SettingsError(ValueError):
@@ -53,6 +53,7 @@ class Settings:
         cache_directory: what must survive a reboot.
         socket: path of the engine's unix socket.
         http: ADDRESS:PORT where the agent serves HTTP; None serves nowhere.
+        probe_socket: path of the unix socket where the agent says that it lives; None: nowhere.
         log_level: one of LOG_LEVELS.
         with_agent: the supervisor keeps an agent too (bare metal).
     """
@@ -66,6 +67,7 @@ class Settings:
     cache_directory: str = DEFAULT_CACHE_DIRECTORY
     socket: str = f"{DEFAULT_STATE_DIRECTORY}/{SOCKET_NAME}"
     http: str | None = DEFAULT_HTTP
+    probe_socket: str | None = None
     log_level: str = "info"
     with_agent: bool = False
 

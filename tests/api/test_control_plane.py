@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.api_server import allow_everything, clean_up
+from support.api_server import CLUSTER_ROLE_BINDINGS, allow_everything, clean_up
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import (
     ENDPOINT_SLICES,
@@ -68,8 +68,12 @@ def test_users_may_do_what_roles_say(api: ControlPlane, namespace: str) -> None:
     with pytest.raises(ApiError, match='User "operator-2" cannot list'):
         api.api_as("operator-2").items(NODES)
     allow_everything(api.api, "operator-2")
-    until("the binding to count", lambda: allowed(api), 5.0)
-    assert api.kubectl("operator-2").run("get", "nodes").ok
+    try:
+        until("the binding to count", lambda: allowed(api), 5.0)
+        assert api.kubectl("operator-2").run("get", "nodes").ok
+    finally:
+        api.api.delete(CLUSTER_ROLE_BINDINGS, "everything-for-operator-2")
+    until("the binding to count no more", lambda: not allowed(api), 5.0)
 
 
 def allowed(plane: ControlPlane) -> bool:

@@ -12,6 +12,7 @@ from support.rings import ROOT
 from vip_kube.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.kubectl import Kubectl
+from vip_lab.wait import until
 
 EXAMPLES = sorted((ROOT / "examples/kubernetes").glob("*.yaml"))
 VIRTUAL_IP = """
@@ -162,7 +163,16 @@ def test_a_status_is_not_written_with_the_spec(
 
 def test_explain_describes_fields(kubectl: Kubectl) -> None:
     """`kubectl explain` has a sentence for a field, from the type."""
-    told = kubectl("explain", "vip.spec.addresses")
+    words = ("explain", "vip.spec.addresses")
+    # The API server looks only once a second for new kinds to describe.
+    told = until(
+        "a description",
+        lambda: (seen := kubectl.run(*words)).ok and seen.stdout,
+        10.0,
+        every=0.2,
+        show=lambda: kubectl.run(*words),
+    )
+    assert told
     assert "IPv4 and IPv6 addresses without a prefix length" in " ".join(told.split())
 
 

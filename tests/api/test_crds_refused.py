@@ -92,6 +92,16 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
         "spec.gates[0].httpGet.port",
     ),
     (
+        "gate-host-in-brackets",
+        {"gates": [{"name": "web", "httpGet": {"port": 80, "host": "[::1]"}}]},
+        "spec.gates[0].httpGet.host",
+    ),
+    (
+        "gate-host-no-address",
+        {"gates": [{"name": "web", "tcpSocket": {"port": 80, "host": "1::2::3"}}]},
+        "without brackets",
+    ),
+    (
         "gate-by-without-peers",
         {"gates": [{**WEB, "failurePolicy": {"by": 50}}]},
         "failurePolicy.by",
@@ -255,6 +265,16 @@ def try_out(plane: ControlPlane, kind: Kind, body: JsonObject) -> None:
 def test_a_plain_one_is_accepted(api: ControlPlane) -> None:
     """What the rows below change is valid as it stands: what they change is what is refused."""
     try_out(api, VIRTUAL_IPS, virtual_ip("default", {"gates": [WEB]}))
+
+
+def test_hosts_of_gates_as_people_write_them(api: ControlPlane) -> None:
+    """Names and bare addresses of both families, one with a zone, are accepted."""
+    hosts = ["localhost", "Web_1.example.", "192.0.2.7", "::1", "2001:db8::7", "fe80::1%eth0"]
+    gates = [
+        {"name": f"g{number}", "httpGet": {"port": 80, "host": host}}
+        for number, host in enumerate(hosts)
+    ]
+    try_out(api, VIRTUAL_IPS, virtual_ip("default", {"gates": gates}))
 
 
 @pytest.mark.parametrize(

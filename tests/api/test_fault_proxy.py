@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,20 +88,25 @@ def test_verbs(method: str, path: str, query: dict[str, str], verb: str) -> None
     assert verb_of(method, path, query) == verb
 
 
-def test_what_passes_is_untouched_and_remembered(api: ControlPlane, proxy: FaultProxy) -> None:
+def test_what_passes_is_untouched_and_remembered(
+    api: ControlPlane, proxy: FaultProxy, namespace: str
+) -> None:
     """A list through the proxy is the API server's own, with the caller's rights."""
-    assert proxy.api_as().items(SERVICES) == api.api.items(SERVICES)
+    make_service(api.api, namespace, "web")
+    (service,) = proxy.api_as().items(SERVICES, namespace)
+    assert service == api.api.get(SERVICES, "web", namespace)
     with pytest.raises(ApiError) as refused:
         proxy.api_as("nobody").items(NODES)
     assert refused.value.status == 403
     assert 'User "nobody"' in refused.value.message
     seen = [(each.verb, each.path, each.status, each.user_agent) for each in proxy.requests()]
+    services = SERVICES.path(namespace)
     assert seen == [
-        ("list", "/api/v1/services", 200, "vip-lab"),
+        ("list", services, 200, "vip-lab"),
         ("list", "/api/v1/nodes", 403, "vip-lab"),
     ]
     assert time.monotonic() - 30 < proxy.requests()[0].time_seconds < time.monotonic()
-    assert proxy.counts() == {("list", "/api/v1/services"): 1, ("list", "/api/v1/nodes"): 1}
+    assert proxy.counts() == {("list", services): 1, ("list", "/api/v1/nodes"): 1}
     proxy.clear()
     assert proxy.requests() == []
 
@@ -155,16 +161,22 @@ def test_refusing(api: ControlPlane, proxy: FaultProxy) -> None:
 
 def test_hanging(api: ControlPlane, proxy: FaultProxy, namespace: str) -> None:
     """A proxy that hangs answers nobody, stalls open watches, and goes on where it stopped."""
-    with watching(api, proxy) as watch:
+    with watching(api, proxy) as watch, ThreadPoolExecutor(1) as threads:
         proxy.hang()
         make_service(api.api, namespace, "late")
-        with pytest.raises(UnreachableError, match="timed out"):
-            proxy.api_as(timeout_seconds=0.5).items(SERVICES)
-        throughout("the watch stays silent", lambda: "late" not in watch.text, 0.3)
+        listing = threads.submit(proxy.api_as().items, SERVICES, namespace)
+        until("the list to be asked for", lambda: proxy.requests(verb="list"), 10.0)
+        throughout(
+            "nobody is answered",
+            lambda: "late" not in watch.text and not listing.done(),
+            0.3,
+            show=lambda: (watch.text, listing),
+        )
+        assert [each.status for each in proxy.requests(verb="list")] == [None]
         assert not watch.ended
         proxy.pass_through()
         until("the watch to go on", lambda: "late" in watch.text, 5.0)
-    assert proxy.requests(verb="list")[-1].status is None
+        assert [each["metadata"]["name"] for each in listing.result()] == ["late"]
 
 
 def test_cutting_watches(api: ControlPlane, proxy: FaultProxy) -> None:

@@ -97,6 +97,12 @@ def pods(stand: Stand, name: str) -> list[JsonObject]:
     ]
 
 
+def left(stand: Stand) -> list[str]:
+    """Return the names of the pods of operator and speakers."""
+    found = (*pods(stand, "vip-operator"), *pods(stand, "vip-speaker"))
+    return sorted(each["metadata"]["name"] for each in found)
+
+
 def ingress(stand: Stand, service: str) -> object:
     """Return the addresses in the status of a Service."""
     status = stand.api.get(SERVICES, service, stand.namespace)["status"]
@@ -184,7 +190,18 @@ def test_a_speaker_that_does_not_go(stand: Stand, rights: Rights) -> None:
     namespace, labels = stand.namespace, {LABEL: "vip-speaker"}
     make_pod(stand.api, namespace, "stuck", node="n1", address="192.0.2.1", labels=labels)
     assert stand.operator.stop() == 0
-    done = clean_up(hook(rights), namespace, "--timeout=2")
+
+    def cleaned_up() -> subprocess.CompletedProcess[str]:
+        return clean_up(hook(rights), namespace, "--timeout=2")
+
+    # How long the rest takes to go is the controllers' business.
+    until(
+        "all pods but that one to go",
+        lambda: cleaned_up().returncode == 1 and left(stand) == ["stuck"],
+        60.0,
+        show=stand.describe,
+    )
+    done = cleaned_up()
     assert done.returncode == 1
     words = f"Not everything is cleaned up: still there in namespace {namespace}: stuck"
     assert done.stderr.splitlines()[-1].endswith(words)

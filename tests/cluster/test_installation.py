@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.chart import container as container_of
 from support.figures import Figure
 from support.installation import RELEASE, SYSTEM, Installation, web_application
 from support.workloads import container, pod
@@ -47,6 +48,15 @@ def test_engine_has_two_capabilities_and_no_token(installation: Installation) ->
         found[part] = (int(capabilities["CapEff"], 16), token)
     net_admin_and_raw = (1 << 12) | (1 << 13)
     assert found == {"engine": (net_admin_and_raw, False), "agent": (0, True)}
+
+
+def test_agents_are_found_alive(installation: Installation) -> None:
+    """What the kubelet runs to find an agent alive says so in each, without the node's port."""
+    kubectl = installation.cluster.kubectl
+    (speakers,) = installation.daemon_sets()
+    probe = container_of(speakers, "agent")["livenessProbe"]["exec"]["command"]
+    for node in installation.cluster.names:
+        kubectl("exec", installation.speaker_pod(node), f"-n={SYSTEM}", "-c", "agent", "--", *probe)
 
 
 def test_token_of_a_speaker_writes_its_own_node_only(installation: Installation) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from support.figures import Figure
 from support.network_manifests import NODES, ROUTER, VIP, VIP6, manifest, virtual_ip
-from support.speakers import SETTLED_SECONDS, SLACK_SECONDS, bring_back
+from support.speakers import SETTLED_SECONDS, bring_back, down_interval_seconds, limit_ms
 from vip_lab.capture import Capture
 from vip_lab.client import Probing
 from vip_lab.fleet import Fleet
@@ -20,6 +20,7 @@ from vip_lab.wait import throughout, until
 
 OTHER = "192.0.2.101"
 INTERVAL_MS = 500
+DOWN_SECONDS = down_interval_seconds(INTERVAL_MS)
 FOLLOW_SECONDS = 5.0
 
 
@@ -69,13 +70,20 @@ def test_second_family_added(fleet: Fleet, lan: Lan, holder: str, figure: Figure
         edit(fleet, lambda: len(lan.holders(VIP6)) == 1, addresses=[VIP, VIP6])
         until("both on one host", lambda: lan.holders(VIP) == lan.holders(VIP6), FOLLOW_SECONDS)
     figure("second family added", probing.result)
-    limit_seconds = (3 + 8 / 256) * INTERVAL_MS / 1000 + SLACK_SECONDS
-    assert probing.result.longest_gap_ms < limit_seconds * 1000
+    assert probing.result.longest_gap_ms < limit_ms(DOWN_SECONDS, INTERVAL_MS, probing.result)
 
 
-@pytest.mark.parametrize("interval_ms", [100, 2000])
+# An advert that is late by a pause makes two of the distances wrong: the median has to have more.
+@pytest.mark.parametrize(("interval_ms", "adverts"), [(100, 9), (2000, 5)])
 def test_interval_changed(
-    *, fleet: Fleet, lan: Lan, holder: str, interval_ms: int, pcap: Path, figure: Figure
+    *,
+    fleet: Fleet,
+    lan: Lan,
+    holder: str,
+    interval_ms: int,
+    adverts: int,
+    pcap: Path,
+    figure: Figure,
 ) -> None:
     """Adverts go out in the new interval, and the change moves nothing."""
     since = _since(fleet, holder)
@@ -88,6 +96,7 @@ def test_interval_changed(
                 5 * interval_ms / 1000,
                 every=0.1,
             )
+            until(f"{adverts} adverts", lambda: len(capture.frames()) >= adverts, 5.0)
         times = [frame.at_ns for frame in capture.frames()]
     measured_ms = median((b - a) / 1e6 for a, b in itertools.pairwise(times))
     figure(f"interval {interval_ms} ms", f"adverts every {measured_ms:.1f} ms")
@@ -135,8 +144,7 @@ def test_new_virtual_router_id(fleet: Fleet, lan: Lan, holder: str, figure: Figu
         new_holder = fleet.await_settled(ROUTER, SETTLED_SECONDS)
         fleet.await_holder(VIP, [new_holder], 5.0)
     figure("another VRID", probing.result)
-    limit_seconds = (3 + 8 / 256) * INTERVAL_MS / 1000 + SLACK_SECONDS
-    assert probing.result.longest_gap_ms < limit_seconds * 1000
+    assert probing.result.longest_gap_ms < limit_ms(DOWN_SECONDS, INTERVAL_MS, probing.result)
 
 
 def _routers(fleet: Fleet) -> list[dict[str, object]]:

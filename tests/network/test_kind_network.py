@@ -121,14 +121,19 @@ def _answers(client: Host, address: str) -> bool:
     return False
 
 
+def await_answer(client: Host, address: str) -> None:
+    """Wait until an address answers: a port of a bridge forwards some time after it is up."""
+    until(f"{address} to answer", lambda: _answers(client, address), 5.0)
+
+
 def test_client_reaches_containers_and_their_further_addresses(stage: Stage) -> None:
     """A client on the bridge reaches a container, and an address that is put on its interface."""
     container = stage.container(2)
-    assert _answers(stage.client, container.host.ipv4)
+    await_answer(stage.client, container.host.ipv4)
     assert not container.host.holds("192.0.2.100")
     container.host.ip("address", "add", "192.0.2.100/32", "dev", INTERFACE)
     assert container.host.holds("192.0.2.100")
-    assert _answers(stage.client, "192.0.2.100")
+    await_answer(stage.client, "192.0.2.100")
 
 
 def test_cable_of_one_container_is_cut(stage: Stage) -> None:
@@ -137,11 +142,15 @@ def test_cable_of_one_container_is_cut(stage: Stage) -> None:
     port = stage.bridge.port_of(second.host.namespace)
     assert port == "veth3"
     stage.bridge.set_port(port, up=False)
-    assert "NO-CARRIER" in second.host.ip("link", "show", INTERFACE)
+    until(
+        "the carrier to be lost",
+        lambda: "NO-CARRIER" in second.host.ip("link", "show", INTERFACE),
+        5.0,
+    )
     assert not _answers(stage.client, second.host.ipv4)
-    assert _answers(stage.client, first.host.ipv4)
+    await_answer(stage.client, first.host.ipv4)
     stage.bridge.set_port(port, up=True)
-    until("the link", lambda: _answers(stage.client, second.host.ipv4), 5.0)
+    await_answer(stage.client, second.host.ipv4)
 
 
 def test_cable_that_ends_elsewhere_is_not_found(stage: Stage) -> None:
@@ -158,7 +167,7 @@ def test_taking_the_name_away_ends_nobody(stage: Stage) -> None:
     detach(container.host.namespace)
     detach(container.host.namespace)
     assert container.process.running
-    assert _answers(stage.client, container.host.ipv4)
+    await_answer(stage.client, container.host.ipv4)
     attach(container.host.namespace, container.process.pid)
     assert stage.bridge.port_of(container.host.namespace) == "veth2"
 
@@ -167,7 +176,7 @@ def test_killed_container_is_off_the_bridge_once_it_is_detached(stage: Stage) ->
     """The name keeps a dead container's kernel answering; without it the cable is gone, too."""
     container = stage.container(2)
     container.process.kill()
-    assert _answers(stage.client, container.host.ipv4)
+    await_answer(stage.client, container.host.ipv4)
     detach(container.host.namespace)
     until("silence", lambda: not _answers(stage.client, container.host.ipv4), 5.0)
 

@@ -70,7 +70,11 @@ def test_interface_that_does_not_exist_yet(
     host.ip("address", "add", "198.51.100.1/24", "dev", "eth9")
     host.ip("link", "set", "dev", "eth9", "up")
     until("Active", lambda: speaker.state(ROUTER) == "Active", 5.0, show=speaker.try_status)
-    assert address in host.ip("-o", "address", "show", "dev", "eth9")
+    until(
+        f"{address} on eth9",
+        lambda: address in host.ip("-o", "address", "show", "dev", "eth9"),
+        2.0,
+    )
     assert speaker.stop() == 0
     assert address not in host.ip("-o", "address", "show", "dev", "eth9")
 

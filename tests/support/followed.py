@@ -45,7 +45,9 @@ class Told:
 class NotedBackoff(Backoff):
     """A back-off that notes how long each wait is to be, in seconds."""
 
-    def __init__(self, chance: random.Random, *, first_seconds: float, limit_seconds: float):
+    def __init__(
+        self, chance: random.Random, *, first_seconds: float, limit_seconds: float
+    ) -> None:
         super().__init__(chance, first_seconds=first_seconds, limit_seconds=limit_seconds)
         self.waits_seconds: list[float] = []
 

@@ -77,9 +77,14 @@ class Host:
             return next(link for link in lister.dump_links() if link.name == name)
 
     def is_ready(self) -> bool:
-        """Tell whether eth0 has carrier and its route for IPv6 multicast, which comes later."""
-        return self.link("eth0").carrier and "multicast ff00::/8 dev eth0" in self.ip(
-            "-6", "route", "show", "table", "all"
+        """Tell whether eth0 has carrier, and what comes later.
+
+        That is its route for IPv6 multicast, and the kernel's word that its addresses are usable.
+        """
+        return (
+            self.link("eth0").carrier
+            and "multicast ff00::/8 dev eth0" in self.ip("-6", "route", "show", "table", "all")
+            and not self.ip("-6", "address", "show", "dev", "eth0", "tentative")
         )
 
     def close(self) -> None:

@@ -23,12 +23,12 @@ def virtual_ip(name: str = "web", address: str = "192.0.2.100", vrid: int = 51, 
 
 
 def http_gate(port: int, name: str = "http", **fields: Any) -> dict[str, Any]:
-    """Return an httpGet gate that asks often."""
+    """Return an httpGet gate that asks often, and has patience: what is judged is the answer."""
     return {
         "name": name,
         "httpGet": {"port": port},
         "periodMilliseconds": 20,
-        "timeoutMilliseconds": 500,
+        "timeoutMilliseconds": 60_000,
         "failureThreshold": 1,
         **fields,
     }

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from support.network_manifests import NODES, ROUTER, VIP
 from vip_lab.fleet import Fleet
+from vip_lab.record import ProbeResult
 from vip_lab.wait import until
 
 # Generous: two cores may be busy with other things. Benchmarks measure, tests prove.
 SLACK_SECONDS = 0.5
+TAKEOVER_SECONDS = 10.0
 LIFETIME_MARGIN_SECONDS = 1.5
 SETTLED_SECONDS = 15.0
 
@@ -20,9 +22,26 @@ def down_interval_seconds(interval_ms: int, lowest_priority: int = 248) -> float
     return (3 + (256 - lowest_priority) / 256) * interval_ms / 1000
 
 
-def lifetime_limit_seconds(interval_ms: int) -> float:
-    """Return how long an address may outlive the last sign of life of its engine."""
-    return max(3.0, down_interval_seconds(interval_ms)) + LIFETIME_MARGIN_SECONDS
+def limit_seconds(promised_seconds: float, interval_ms: int, probed: ProbeResult) -> float:
+    """Return how long what is promised to last so long may last here.
+
+    A pause of the whole machine, which the prober saw too, comes on top of it. After one of more
+    than half an interval a Backup listens for one more (docs/protocol.md, "Late timers").
+    """
+    paused_ms = probed.late_ms_max
+    again_ms = interval_ms if paused_ms > interval_ms / 2 else 0
+    return promised_seconds + SLACK_SECONDS + (paused_ms + again_ms) / 1000
+
+
+def limit_ms(promised_seconds: float, interval_ms: int, probed: ProbeResult) -> float:
+    """Return the same in milliseconds."""
+    return limit_seconds(promised_seconds, interval_ms, probed) * 1000
+
+
+def lifetime_limit_seconds(interval_ms: int, probed: ProbeResult) -> float:
+    """Return how long an address may outlive its engine, with the machine's pause on top."""
+    lifetime_seconds = max(3.0, down_interval_seconds(interval_ms))
+    return lifetime_seconds + LIFETIME_MARGIN_SECONDS + probed.late_ms_max / 1000
 
 
 def bring_back(fleet: Fleet) -> str:

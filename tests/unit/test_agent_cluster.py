@@ -14,6 +14,7 @@ from vip_speaker.engine import cache
 from vip_speaker.messages import DesiredGate, DesiredRouter, FailureAction
 
 NODE = "n1"
+DAY = 24 * 3600.0
 PODS = {"name": "nginx", "pods": {"selector": {"matchLabels": {"app": "nginx"}}}}
 
 
@@ -175,7 +176,8 @@ def test_a_node_taken_off_the_list_leaves_in_an_orderly_way(state: ClusterState)
 
     over = state.view(102)
     assert over.orders.desired.retired == ["vip.shop.web"]
-    assert (over.orders.desired.routers, over.orders.gates, over.due) == ([], {}, None)
+    assert (over.orders.desired.routers, over.orders.gates) == ([], {})
+    assert over.due == 100 + DAY  # then it counts no longer as a former candidate
 
 
 def test_leaving_is_bounded(state: ClusterState) -> None:
@@ -255,6 +257,43 @@ def test_former_candidates_are_obeyed(state: ClusterState) -> None:
 
     state.upsert(router("n1", "n2"))
     assert sources(state.view(0)) == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+def test_former_candidates_are_obeyed_for_a_day(state: ClusterState) -> None:
+    """By then each has heard of it, and its address may be another node's; the view says when."""
+    state.upsert(router("n1", "n2"))
+    state.upsert(router("n1", "n3"))
+    assert sources(state.view(100)) == ["192.0.2.1", "192.0.2.3", "192.0.2.2"]
+    due = state.view(100 + DAY - 1).due
+    assert due == 100 + DAY
+    assert sources(state.view(due - 1)) == ["192.0.2.1", "192.0.2.3", "192.0.2.2"]
+
+    view = state.view(due)
+    assert sources(view) == ["192.0.2.1", "192.0.2.3"]
+    assert view.due is None
+
+
+def test_a_candidate_that_comes_and_goes_is_former_from_the_last_time(state: ClusterState) -> None:
+    """Its day begins anew whenever it is taken off the list."""
+    state.upsert(router("n1", "n2"))
+    state.upsert(router("n1"))
+    assert state.view(0).due == DAY
+    state.upsert(router("n1", "n2"))
+    assert state.view(DAY / 2).due is None
+    state.upsert(router("n1"))
+
+    assert sources(state.view(DAY / 2)) == ["192.0.2.1", "192.0.2.2"]
+    assert sources(state.view(DAY + 1)) == ["192.0.2.1", "192.0.2.2"]
+    assert sources(state.view(DAY * 1.5)) == ["192.0.2.1"]
+
+
+def test_nodes_that_come_and_go_for_ever_are_not_all_remembered(state: ClusterState) -> None:
+    """What an agent remembers of them is what a day brought, however long it runs."""
+    for number in range(2, 202):
+        state.upsert(router("n1", f"n{number}"))
+        found = sources(state.view(number * DAY / 4))
+        assert found is not None
+        assert len(found) <= 7
 
 
 def test_anyone_is_obeyed_where_sources_are_unknown(state: ClusterState) -> None:

@@ -63,7 +63,7 @@ async def test_it_looks_unasked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_a_short_silence_is_none(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that is restarted is not away; one that stays silent is, until it answers."""
-    monkeypatch.setattr(engine_watch, "_AWAY_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(engine_watch, "_AWAY_AFTER_SECONDS", 60.0)
     monkeypatch.setattr(engine_watch, "_POLL_SECONDS", 0.01)
     before, scene.answer = scene.answer, None
     scene.watch.nudge()
@@ -71,6 +71,7 @@ async def test_a_short_silence_is_none(scene: Scene, monkeypatch: pytest.MonkeyP
     assert not scene.watch.away
     assert scene.watch.last == before
 
+    monkeypatch.setattr(engine_watch, "_AWAY_AFTER_SECONDS", 0.0)
     await until(lambda: scene.watch.away)
     scene.answer = before
     await until(lambda: not scene.watch.away)

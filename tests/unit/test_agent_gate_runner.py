@@ -26,6 +26,8 @@ class ScriptedGate:
         self.tally = Tally(self.spec.success_threshold, self.spec.failure_threshold)
         self.started = 0
         self.stopped = 0
+        self.unstartable = False
+        self.unstoppable = False
         self._on_change = on_change
 
     @property
@@ -36,10 +38,14 @@ class ScriptedGate:
     def start(self) -> None:
         """Note it."""
         self.started += 1
+        if self.unstartable:
+            raise RuntimeError("no luck")
 
     async def stop(self) -> None:
         """Note it."""
         self.stopped += 1
+        if self.unstoppable:
+            raise RuntimeError("stuck")
 
     def count(self, *, passed: bool, now_ns: int = 0) -> None:
         """Count an outcome as a probe would."""
@@ -48,15 +54,26 @@ class ScriptedGate:
 
 
 class Scene:
-    """A runner of scripted gates."""
+    """A runner of scripted gates.
+
+    Attributes:
+        made: every gate, in order.
+        broken: what making a gate of a name raises.
+        unstartable: starting a gate raises.
+    """
 
     def __init__(self) -> None:
         self.made: list[ScriptedGate] = []
+        self.broken: dict[str, Exception] = {}
+        self.unstartable = False
         self.changes = 0
         self.runner = GateRunner(self._create, self._changed)
 
     def _create(self, wanted: WantedGate, on_change: Callable[[], None]) -> ScriptedGate:
+        if wanted.spec.name in self.broken:
+            raise self.broken[wanted.spec.name]
         self.made.append(ScriptedGate(wanted, on_change))
+        self.made[-1].unstartable = self.unstartable
         return self.made[-1]
 
     def _changed(self) -> None:
@@ -114,6 +131,52 @@ async def test_unknown_verdicts_are_not_told(scene: Scene) -> None:
     assert scene.runner.verdicts() == Verdicts(
         routers={"vip.shop.web": {"nginx": Verdict(state=VerdictState.PASSING, reason="up")}}
     )
+
+
+async def test_a_gate_that_cannot_be_made_fails_alone(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever its making raises, that gate fails and is named, and the others run."""
+    scene.broken["nginx"] = ValueError("Invalid IPv6 URL")
+    await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
+    scene.made[0].count(passed=True)
+    assert scene.runner.verdicts().routers == {
+        "vip.shop.web": {
+            "nginx": Verdict(
+                state=VerdictState.FAILING, reason="it could not be started: Invalid IPv6 URL"
+            )
+        },
+        "vip.shop.database": {"port": Verdict(state=VerdictState.PASSING, reason="up")},
+    }
+    (problem,) = scene.runner.problems({WEB[0]: "shop/web"})
+    assert problem == "Gate nginx of shop/web could not be started: Invalid IPv6 URL"
+    assert "could not be started" in caplog.text
+
+    scene.broken.clear()
+    await scene.runner.apply({WEB: gate(failureThreshold=5), DATABASE: gate("port")})
+    assert scene.runner.problems({}) == []
+    assert scene.made[0].stopped == 0
+
+
+async def test_a_gate_whose_start_raises_is_stopped(scene: Scene) -> None:
+    """What it holds by then is given back, and the gate fails."""
+    scene.unstartable = True
+    await scene.runner.apply({WEB: gate()})
+
+    assert scene.made[0].stopped == 1
+    assert scene.runner.verdicts().routers["vip.shop.web"]["nginx"].state is VerdictState.FAILING
+
+
+async def test_a_gate_whose_end_raises_ends_nothing_else(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are stopped, what is wanted runs, and the log says what went wrong."""
+    await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
+    scene.made[0].unstoppable = True
+    await scene.runner.apply({})
+
+    assert scene.made[1].stopped == 1
+    assert "stuck" in caplog.text
 
 
 async def test_two_gates_of_one_router(scene: Scene) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,10 +14,15 @@ import pytest
 
 from support.fake_engine import FakeEngine, serving, until
 from support.manifests import http_gate, virtual_ip
+from vip_model.resources.gate import Gate
+from vip_speaker import probe
 from vip_speaker.agent import files
 from vip_speaker.agent import main as main_module
 from vip_speaker.agent.main import Agent, source_of
-from vip_speaker.messages import Desired, DesiredGate, Verdicts, VerdictState
+from vip_speaker.gates import http_get
+from vip_speaker.gates.periodic import PeriodicGate
+from vip_speaker.gates.surroundings import Site
+from vip_speaker.messages import Desired, DesiredGate, Verdict, Verdicts, VerdictState
 from vip_speaker.settings import LIFELINE_VARIABLE, Settings
 
 
@@ -57,9 +64,11 @@ def settings_of(file: Path) -> Settings:
 
 
 @asynccontextmanager
-async def running(file: Path) -> AsyncIterator[tuple[Agent, asyncio.Task[None]]]:
+async def running(
+    file: Path, settings: Settings | None = None
+) -> AsyncIterator[tuple[Agent, asyncio.Task[None]]]:
     """Run an agent until the block ends."""
-    settings = settings_of(file)
+    settings = settings or settings_of(file)
     agent = Agent(settings, source_of(settings))
     task = asyncio.create_task(agent.run())
     try:
@@ -75,6 +84,11 @@ async def speaker(file: Path) -> AsyncIterator[tuple[FakeEngine, Agent, asyncio.
     path = file.with_name("engine.sock")
     async with serving(FakeEngine(), path) as engine, running(file) as (agent, task):
         yield engine, agent, task
+
+
+def newest(engine: FakeEngine) -> dict[str, Verdict]:
+    """Return the verdicts that the engine was told last."""
+    return engine.of_type(Verdicts)[-1].routers["vip.shop.web"]
 
 
 def states(engine: FakeEngine) -> list[VerdictState]:
@@ -96,6 +110,26 @@ async def test_manifests_reach_the_engine(file: Path, backend: Backend) -> None:
     assert router.gates == [DesiredGate(name="http")]
 
 
+async def test_a_taken_port_is_no_reason_to_end_the_agent(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where another program has the port of its pages, the agent still counts as alive."""
+    file.write_text(virtual_ip())
+    path = file.with_name("agent.sock")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings = dataclasses.replace(
+            settings_of(file),
+            http=f"127.0.0.1:{other.getsockname()[1]}",
+            probe_socket=str(path),
+        )
+        async with running(file, settings):
+            await until(lambda: "another program uses that port" in caplog.text)
+            await until(path.exists)
+            assert await asyncio.to_thread(probe.why_not_alive, str(path)) == ""
+
+
 async def test_verdicts_reach_the_engine(file: Path, backend: Backend) -> None:
     """A verdict is told when it is decided, at each change, and not in between."""
     file.write_text(virtual_ip(gates=[http_gate(backend.port)]))
@@ -110,6 +144,29 @@ async def test_verdicts_reach_the_engine(file: Path, backend: Backend) -> None:
 
     assert told == [VerdictState.PASSING, VerdictState.FAILING, VerdictState.PASSING]
     assert last.reason == f"HTTP 200 from http://127.0.0.1:{backend.port}/"
+
+
+async def test_a_gate_that_cannot_be_started_is_a_problem_and_no_more(
+    file: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are judged and told on, that one fails, and the report names it."""
+    create = http_get.create
+
+    def broken(gate: Gate, on_change: Callable[[], None], site: Site) -> PeriodicGate:
+        if gate.name == "odd":
+            raise ValueError("no such thing")
+        return create(gate, on_change, site)
+
+    monkeypatch.setattr(http_get, "create", broken)
+    file.write_text(virtual_ip(gates=[http_gate(backend.port), http_gate(backend.port, "odd")]))
+    async with speaker(file) as (engine, agent, task):
+        await until(lambda: bool(engine.of_type(Verdicts)) and "http" in newest(engine))
+        assert newest(engine)["http"].state is VerdictState.PASSING
+        assert newest(engine)["odd"].state is VerdictState.FAILING
+        assert (await agent.report()).configuration.problems == [
+            "Gate odd of shop/web could not be started: no such thing"
+        ]
+        assert not task.done()
 
 
 async def test_no_verdict_is_told_before_it_is_decided(file: Path, backend: Backend) -> None:

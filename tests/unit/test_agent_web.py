@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ import pytest
 
 from support.fake_engine import until
 from support.statuses import router_status, status
-from vip_speaker.agent import web
+from vip_speaker.agent import metrics, web
 from vip_speaker.agent.report import Configuration, GateDetail, Report
 from vip_speaker.messages import Status, VerdictState
 
@@ -158,6 +159,73 @@ async def test_metrics_are_served_as_prometheus_wants_them() -> None:
 
     assert (code, kind) == (200, "text/plain")
     assert "vip_speaker_build_info{" in text
+
+
+async def test_metrics_are_rendered_once_however_many_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One rendering at a time serves everybody, for a second; then there is a fresh one."""
+    rendering = 0
+    most = 0
+    times = 0
+
+    def render(_found: Report) -> bytes:
+        nonlocal rendering, most, times
+        rendering += 1
+        most = max(most, rendering)
+        times += 1
+        time.sleep(0.05)
+        rendering -= 1
+        return b"%d\n" % times
+
+    monkeypatch.setattr(metrics, "render", render)
+    port = free_port()
+    async with serving(report(), port):
+        await get(port, "/healthz")
+        began = time.monotonic()
+        answers = [await asyncio.gather(*(get(port, "/metrics") for _ in range(5)))]
+        answers.append(await asyncio.gather(*(get(port, "/metrics") for _ in range(5))))
+        took = time.monotonic() - began
+        assert most == 1
+        assert times <= 1 + took
+        monkeypatch.setattr(web, "_KEPT_SECONDS", 0.0)
+        assert (await get(port, "/metrics"))[2] == f"{times}\n"
+        assert times >= 2
+
+
+async def test_a_rendering_that_breaks_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one who asks gets another."""
+    real = metrics.render
+
+    def broken(_found: Report) -> bytes:
+        monkeypatch.setattr(metrics, "render", real)
+        raise ValueError("broken")
+
+    monkeypatch.setattr(metrics, "render", broken)
+    port = free_port()
+    async with serving(report(), port):
+        assert (await get(port, "/metrics"))[0] == 500
+        assert (await get(port, "/metrics"))[0] == 200
+
+
+async def test_connections_that_do_nothing_keep_nobody_away() -> None:
+    """However many are opened, a few are kept, the newest, and files are left for gates."""
+    port = free_port()
+    async with serving(report(), port):
+        await get(port, "/healthz")
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        try:
+            oldest = [reader for reader, _writer in held[: 100 - web._CONNECTIONS]]
+            async with asyncio.timeout(10):
+                assert await asyncio.gather(*(each.read() for each in oldest)) == [b""] * len(
+                    oldest
+                )
+            assert not any(reader.at_eof() for reader, _writer in held[-web._CONNECTIONS :])
+            for _ in range(3):
+                assert (await get(port, "/healthz"))[0] == 200
+        finally:
+            for _reader, writer in held:
+                writer.close()
 
 
 async def test_a_port_in_use_is_said_and_tried_again(

@@ -251,6 +251,7 @@ def test_what_the_plan_writes_fits() -> None:
         {"vrrp": {"protocol": "HSRP"}},
         {"gates": [{"name": "Web", "httpGet": {"port": 80}}]},
         {"gates": [{"httpGet": {"port": 80}}]},
+        {"gates": [{"name": "web", "httpGet": {"port": 80, "host": "[::1]"}}]},
         {"placement": {"prefered": []}},
         {"addresses": [f"10.0.{number}.1" for number in range(256)]},
     ],

@@ -13,6 +13,7 @@ import yaml
 from support.rings import ROOT
 from support.statuses import router_status, status
 from support.tree import our_files
+from vip_model.__about__ import __version__
 from vip_model.parse import parse_documents
 from vip_model.status import Reason as AcceptedReason
 from vip_operator import metrics as operator_metrics
@@ -42,6 +43,13 @@ def test_the_readme_shows_a_virtual_ip_that_is_accepted() -> None:
         parsed = parse_documents([("README.md", one) for one in yaml.safe_load_all(block)])
         assert parsed.problems == ()
         assert parsed.virtual_ips
+
+
+def test_the_readme_loads_the_image_that_is_built() -> None:
+    """What the README loads into kind's nodes is what hack/image makes and the chart installs."""
+    loaded = re.findall(r"kind load docker-image (.+)", (ROOT / "README.md").read_text())
+    config = yaml.safe_load((ROOT / "kind-config.yaml").read_text())
+    assert loaded == [f"--name {config['name']} vip-operator:{__version__}"]
 
 
 @pytest.mark.parametrize(

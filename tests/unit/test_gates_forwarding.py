@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -24,10 +25,15 @@ NOTHING_HERE = ServiceView(exists=True, local=True, ready_anywhere=2)
 
 
 class Stage:
-    """A gate of Service web, and the kube-proxy of its node."""
+    """A gate of Service web, and the kube-proxy of its node.
+
+    Attributes:
+        states: of the gate, at each question to kube-proxy.
+    """
 
     def __init__(self) -> None:
         self.proxy = Program()
+        self.states: list[VerdictState] = []
         self.surroundings = FakeSurroundings()
         self.told = 0
         spec = msgspec.convert({"name": "g", "endpoints": {"serviceRef": {"name": "web"}}}, Gate)
@@ -48,6 +54,11 @@ class Stage:
         """Wait until kube-proxy has been asked so often."""
         await until("the questions", lambda: self.proxy.asked >= times)
 
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Be kube-proxy for one connection."""
+        self.states.append(self.state)
+        await self.proxy.handle(reader, writer)
+
     def _note(self) -> None:
         self.told += 1
 
@@ -56,7 +67,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     """The gate has begun; `ready` is a Service with one endpoint here and a health check."""
     stage = Stage()
-    async with await asyncio.start_server(stage.proxy.handle, HOST, 0) as server:
+    async with await asyncio.start_server(stage.answer, HOST, 0) as server:
         port = server.sockets[0].getsockname()[1]
         stage.ready = replace(NOTHING_HERE, ready_here=1, health_check=(HOST, port))
         stage.gate.start()
@@ -126,15 +137,45 @@ async def test_where_nobody_answers_the_endpoints_have_to_do(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cluster whose proxy has no such port still gets its address, after the limit."""
-    schedule = replace(forwarding._SCHEDULE, failure_threshold=3)
-    monkeypatch.setattr(forwarding, "_SCHEDULE", schedule)
+    monkeypatch.setattr(forwarding, "LIMIT_SECONDS", 1.0)
     stage.proxy.status = 503
     stage.set(NOTHING_HERE)
     stage.set(stage.ready)
-    await stage.asked(2)
-    assert stage.state is FAILING
+    began = time.monotonic()
     await until("a pass", lambda: stage.state is PASSING)
-    assert stage.proxy.asked == 3
+    assert time.monotonic() - began >= 1.0
+    assert len(stage.states) >= 2
+    assert set(stage.states) == {FAILING}
+
+
+async def test_a_kube_proxy_that_says_nothing_delays_no_longer_than_one_that_says_no(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is one of time: questions that nobody answers take much of it."""
+    monkeypatch.setattr(forwarding, "LIMIT_SECONDS", 0.2)
+    stage.proxy.status = None
+    stage.set(NOTHING_HERE)
+    stage.set(stage.ready)
+    began = time.monotonic()
+    await until("a pass", lambda: stage.state is PASSING)
+    assert time.monotonic() - began >= 0.2
+    assert stage.states == [FAILING]  # the first question was not even given up
+    await until("no question", lambda: stage.proxy.waiting == 0)
+
+
+async def test_the_limit_begins_anew_with_other_endpoints(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it for endpoints that went is not used on the next ones."""
+    stage.proxy.status = 503
+    monkeypatch.setattr(forwarding, "LIMIT_SECONDS", 0.5)
+    stage.set(stage.ready)
+    monkeypatch.setattr(forwarding, "LIMIT_SECONDS", 1.0)
+    stage.set(NOTHING_HERE)
+    stage.set(stage.ready)
+    began = time.monotonic()
+    await until("a pass", lambda: stage.state is PASSING)
+    assert time.monotonic() - began >= 1.0
 
 
 async def test_a_gate_that_stops_leaves_no_question_behind(stage: Stage) -> None:
@@ -152,5 +193,4 @@ async def test_a_gate_that_stops_leaves_no_question_behind(stage: Stage) -> None
 
 def test_the_limit_outlasts_kube_proxy() -> None:
     """kube-proxy changes its rules once a second at most by default; the limit is well above."""
-    schedule = forwarding._SCHEDULE
-    assert schedule.period_seconds * schedule.failure_threshold >= 2.5
+    assert 2.5 <= forwarding.LIMIT_SECONDS <= 4

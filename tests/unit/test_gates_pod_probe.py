@@ -93,6 +93,17 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
+async def test_a_probe_that_cannot_be_made_fails_the_gate_alone(stage: Stage) -> None:
+    """Who tells of a pod hears nothing of it, and a pod that goes is judged as ever."""
+    gate = stage.start(host="[::1]")
+    stage.surroundings.set_pods(pod())
+    assert gate.verdict.state is FAILING
+    assert gate.verdict.reason.startswith("the gate broke: ")
+
+    stage.surroundings.remove_pod("web-a")
+    assert gate.verdict.reason == "no pod matches app=web on this node"
+
+
 # --- one pod -------------------------------------------------------------------------------------
 
 

@@ -138,6 +138,13 @@ async def test_an_endless_body_does_not_hold_the_probe() -> None:
     assert written < 32 << 20
 
 
+async def test_a_long_head_is_one() -> None:
+    """A header of nearly 64 KiB, such as a policy for browsers, is part of an answer as any."""
+    policy = b"Content-Security-Policy: " + b"x" * 60_000
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%s\r\n\r\n" % policy) as server:
+        assert (await ask(server.port)).passed
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

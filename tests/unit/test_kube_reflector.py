@@ -19,6 +19,8 @@ from vip_kube.kinds import VIRTUAL_ROUTERS
 KIND = VIRTUAL_ROUTERS
 BOOKMARK = line("BOOKMARK", {"metadata": {}})
 EXPIRED = stream(line("ERROR", status(410, "Expired", "too old")))
+# Where a server hangs, its client's timeout is what the test waits for.
+IMPATIENT_SECONDS = 0.3
 
 
 @pytest.fixture
@@ -30,9 +32,14 @@ async def api() -> AsyncIterator[FakeApi]:
 
 @pytest.fixture
 async def client(api: FakeApi) -> AsyncIterator[Client]:
-    """A client of it that is not patient."""
-    async with Client(api.access(), user_agent="vip-test/1", timeout_seconds=0.3) as client:
+    """A client of it, with more patience than any test needs."""
+    async with client_of(api) as client:
         yield client
+
+
+def client_of(api: FakeApi, timeout_seconds: float = 60.0) -> Client:
+    """Return a client of a server."""
+    return Client(api.access(), user_agent="vip-test/1", timeout_seconds=timeout_seconds)
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -103,7 +110,7 @@ async def test_expired_lists_at_once(api: FakeApi, client: Client) -> None:
         api.remove("a")
         api.compact()
         let_go.set()
-        await until(lambda: it.names == set() and api.count("watch") == 3, seconds=1)
+        await until(lambda: it.names == set() and api.count("watch") == 3)
         assert it.reflector.trouble == ""
         assert [asked.what for asked in api.asked] == ["list", "watch", "watch", "list", "watch"]
 
@@ -120,7 +127,6 @@ async def test_expired_lists_at_once(api: FakeApi, client: Client) -> None:
         pytest.param(answer("<html>login</html>"), id="stranger"),
         pytest.param(answer({"status": "ok"}), id="another-api"),
         pytest.param(cut, id="reset"),
-        pytest.param(hang, id="hang"),
         pytest.param(EXPIRED, id="expired-again-and-again"),
         pytest.param(stream(), id="ends-at-once"),
         pytest.param(stream(b"\xff\n"), id="garbage"),
@@ -130,11 +136,27 @@ async def test_survives(
     api: FakeApi, client: Client, fault: Step, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each fault is outlived: told once when it begins and once when it ends, nothing is missed."""
+    await survives(api, client, fault, caplog)
+
+
+async def test_survives_a_server_that_hangs(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
+    """Requests that nobody answers are given up, tried again, and told of once as well."""
+    async with client_of(api, IMPATIENT_SECONDS) as client:
+        await survives(api, client, hang, caplog)
+
+
+async def survives(
+    api: FakeApi, client: Client, fault: Step, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Follow through a fault, and check what is told meanwhile and afterwards."""
     caplog.set_level(logging.INFO, "kube")
     api.put("a")
     api.put("b")
     async with following(client, KIND) as it:
-        await until(lambda: it.told.lists == 1 and api.count("watch") == 1)
+        await until(lambda: it.told.lists == 1 and api.count("watch") >= 1)
+        # A client without patience may have had its first trouble by now.
+        await until(lambda: it.reflector.trouble == "")
+        caplog.clear()
         api.always("list", fault)
         api.always("watch", fault)
         await api.disconnect()
@@ -204,11 +226,11 @@ async def test_patience_is_forgotten(api: FakeApi, client: Client) -> None:
     async with following(client, KIND, first_seconds=0.01, limit_seconds=60) as it:
         await until(lambda: it.told.lists == 1)
         await until(lambda: it.reflector.trouble == "")
-        began = time.monotonic()
+        assert len(it.waits_seconds) == 7
         await api.disconnect()
         await until(lambda: api.count("watch") >= 2)
         # Not forgotten, it would be 0.64 s at least.
-        assert time.monotonic() - began < 0.5
+        assert it.waits_seconds[7] <= 0.01
 
 
 async def test_lists_after_refused_watch(api: FakeApi, client: Client) -> None:
@@ -228,9 +250,9 @@ async def test_silence(api: FakeApi, client: Client) -> None:
     """A watch on which not even a bookmark comes is given up and resumed."""
     api.once("watch", stream(BOOKMARK, then=hang))
     async with following(client, KIND, silence_seconds=0.3) as it:
-        await until(lambda: api.count("watch") == 2)
-        assert "no answer within 0.3 s" in it.reflector.trouble
+        await until(lambda: "no answer within 0.3 s" in it.reflector.trouble)
         await until(lambda: it.reflector.trouble == "")
+        assert api.count("watch") >= 2
         assert api.count("list") == 1
 
 
@@ -249,11 +271,12 @@ async def test_handler_breaks(
 
 
 async def test_cancelled(api: FakeApi, client: Client) -> None:
-    """Cancelling ends a reflector at once, whatever it waits for."""
+    """Cancelling ends a reflector at once, whatever it waits for: that would be a minute."""
     for fault in (hang, refuse(503), None):
         api.always("list", fault)
         before = len(api.asked)
-        began = time.monotonic()
-        async with following(client, KIND, first_seconds=60, limit_seconds=60):
+        async with (
+            asyncio.timeout(30),
+            following(client, KIND, first_seconds=120, limit_seconds=120),
+        ):
             await until(lambda before=before: len(api.asked) > before)  # type: ignore[misc]
-        assert time.monotonic() - began < 0.3

@@ -57,11 +57,15 @@ spec:
         command: {{- include "vip-operator.speaker-command" (list . "agent") | nindent 8 }}
         - --cluster
         - --http=$(HOST_IP):{{ .Values.speaker.httpPort }}
+        - --probe-socket=/socket/agent.sock
         env: {{- include "vip-operator.speaker-environment" . | nindent 8 }}
+        # Not by HTTP: the port is the node's, and who answers there may be somebody else.
         livenessProbe:
-          httpGet: {path: /healthz, port: {{ .Values.speaker.httpPort }}}
-          periodSeconds: 10
-          failureThreshold: 6
+          exec: {command: [vip-speaker, probe, --socket=/socket/agent.sock]}
+          initialDelaySeconds: 10
+          periodSeconds: 30
+          timeoutSeconds: 10
+          failureThreshold: 2
         readinessProbe:
           httpGet: {path: /readyz, port: {{ .Values.speaker.httpPort }}}
           periodSeconds: 2

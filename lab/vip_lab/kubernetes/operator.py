@@ -87,9 +87,17 @@ class Operator:
         return f"{self._get('/readyz').stderr}\n{self.log()[-2000:]}"
 
     def metrics(self) -> dict[str, float]:
-        """Return every sample of /metrics: name with labels to value."""
-        text = self._get("/metrics").stdout
-        samples = (line.rpartition(" ") for line in text.splitlines() if line and line[0] != "#")
+        """Return every sample of /metrics once that is answered: name with labels to value."""
+        answer = until(
+            "/metrics to be answered",
+            lambda: (seen := self._get("/metrics")).returncode == 0 and seen,
+            _SECONDS_TO_START,
+            every=0.1,
+            show=self.log,
+        )
+        assert answer
+        lines = answer.stdout.splitlines()
+        samples = (line.rpartition(" ") for line in lines if line and line[0] != "#")
         return {name: float(value) for name, _blank, value in samples}
 
     def stop(self, seconds: float = 10.0) -> int:

@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from vip_lab import namespaces
 from vip_lab.host import Host
@@ -32,6 +33,9 @@ class Place:
     Attributes:
         directory: removed with everything in it by `close`, or by the guard if we are killed.
     """
+
+    # Of all places: some share a network, and a port that was given may not be in use yet.
+    _given: ClassVar[set[int]] = set()
 
     def __init__(self, host: Host | None = None) -> None:
         self.host = host
@@ -75,14 +79,20 @@ class Place:
         return namespaces.open_socket(self.namespace, socket.AF_INET, socket.SOCK_STREAM)
 
     def free_port(self) -> int:
-        """Return a TCP port that is free on every address. Raises LabError if none is found."""
+        """Return a TCP port that is free on every address and was given to nobody yet.
+
+        Raises LabError if none is found.
+        """
         for port in random.sample(_PORTS, _ATTEMPTS):
+            if port in self._given:
+                continue
             with self.open_socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("", port))
                 except OSError:
                     continue
+                self._given.add(port)
                 return port
         raise LabError(f"none of {_ATTEMPTS} TCP ports tried is free")
 

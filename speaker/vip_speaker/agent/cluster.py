@@ -37,6 +37,24 @@ PLACE_GATE_KIND = "candidate"
 _LEAVE_MARGIN_SECONDS = 1.0
 _LEAVE_LIMIT_SECONDS = 8.5
 
+# How long the agent of a node that was taken off a list may hear nothing of it. By then the node
+# may be gone for good and its address another's; in a cluster whose nodes come and go there would
+# be more of them every day.
+_FORMER_SECONDS = 24 * 3600.0
+
+
+@dataclass(slots=True)
+class _Former:
+    """A node that was a candidate.
+
+    Attributes:
+        sources: where its adverts come from.
+        until: when it is obeyed no longer (seconds); None before that is known.
+    """
+
+    sources: tuple[AdvertSource, ...]
+    until: float | None = None
+
 
 @dataclass(slots=True)
 class _Known:
@@ -48,7 +66,7 @@ class _Known:
         ours: this node is or was a candidate.
         retired: it is to be ended everywhere.
         problem: why its newest version could not be read; empty if it could.
-        former: where the adverts of earlier candidates come from, by node.
+        former: earlier candidates, by node.
     """
 
     router: VirtualRouter | None = None
@@ -56,7 +74,12 @@ class _Known:
     ours: bool = False
     retired: bool = False
     problem: str = ""
-    former: dict[str, tuple[AdvertSource, ...]] = field(default_factory=dict)
+    former: dict[str, _Former] = field(default_factory=dict)
+
+    @property
+    def former_sources(self) -> tuple[AdvertSource, ...]:
+        """Where the adverts of earlier candidates come from."""
+        return tuple(source for each in self.former.values() for source in each.sources)
 
     @property
     def ends_here(self) -> bool:
@@ -148,6 +171,8 @@ class ClusterState:
 
     def view(self, now: float) -> View:
         """Return what is to be done now (seconds of a monotonic clock)."""
+        for known in self._known.values():
+            _forget_former(known, now)
         running = {name: known for name, known in self._known.items() if _takes_part(known)}
         leaving = dict(self._still_leaving(now))
         routers = [_with_node_gate(_obeying_former(known)) for known in running.values()]
@@ -169,8 +194,13 @@ class ClusterState:
             problems=tuple(self._problems(running)),
             unreadable={name: each.problem for name, each in self._known.items() if each.problem},
             concern=self._concern,
-            due=min((one.until for one in leaving.values() if one.until is not None), default=None),
+            due=self._due(leaving),
         )
+
+    def _due(self, leaving: Mapping[str, _Leaving]) -> float | None:
+        ends = [one.until for one in leaving.values()]
+        ends += [one.until for known in self._known.values() for one in known.former.values()]
+        return min((until for until in ends if until is not None), default=None)
 
     def _ours(self) -> Iterator[KnownRouter]:
         """Yield every virtual router whose adverts are no stranger's, in a fixed order."""
@@ -234,8 +264,7 @@ class ClusterState:
 def _instances(known: _Known) -> tuple[KnownRouter, ...]:
     if known.router is None:
         return ()
-    former = (source for sources in known.former.values() for source in sources)
-    return tuple(known_routers(known.router, former))
+    return tuple(known_routers(known.router, known.former_sources))
 
 
 def _takes_part(known: _Known) -> bool:
@@ -246,17 +275,25 @@ def _note_former(known: _Known, router: VirtualRouter) -> None:
     """Remember where the adverts of a candidate that was taken off the list come from.
 
     The others may hear of it before that node does: its last adverts, above all its resignation,
-    must still be obeyed, and so must those of one whose agent hears nothing.
+    must still be obeyed, and so must for a day those of one whose agent hears nothing.
     """
     before = known.router.spec.candidates if known.router is not None else ()
-    known.former |= {candidate.node: candidate.sources for candidate in before}
+    known.former |= {candidate.node: _Former(candidate.sources) for candidate in before}
     for candidate in router.spec.candidates:
         known.former.pop(candidate.node, None)
 
 
+def _forget_former(known: _Known, now: float) -> None:
+    for node, one in list(known.former.items()):
+        if one.until is None:
+            one.until = now + _FORMER_SECONDS
+        if one.until <= now:
+            del known.former[node]
+
+
 def _obeying_former(known: _Known) -> DesiredRouter:
     assert known.desired is not None
-    former = [source for sources in known.former.values() for source in sources]
+    former = known.former_sources
     instances = []
     for instance in known.desired.instances:
         sources = instance.sources

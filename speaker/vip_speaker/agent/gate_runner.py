@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from vip_speaker.agent.desired import GateKey, WantedGate
 from vip_speaker.agent.report import GateDetail
+from vip_speaker.gates.constant import ConstantGate
 from vip_speaker.gates.registry import RunningGate
 from vip_speaker.messages import Verdict, Verdicts, VerdictState
 
@@ -25,12 +26,14 @@ _SECOND_NS = 1_000_000_000
 class _Running:
     wanted: WantedGate
     gate: RunningGate
+    problem: str = ""  # why it could not be started; then it is a constant one
 
 
 class GateRunner:
     """Keeps one running gate for each that is wanted.
 
-    A gate whose specification stays the same runs on with its verdict when others change.
+    A gate whose specification stays the same runs on with its verdict when others change. One that
+    cannot be started fails, and disturbs no other.
     """
 
     def __init__(self, create: Create, on_change: Callable[[], None]) -> None:
@@ -47,9 +50,11 @@ class GateRunner:
         gone = [running.gate for key, running in before.items() if key not in kept]
         for key, one in wanted.items():
             if key not in kept:
-                kept[key] = _Running(one, self._start(key, one))
+                kept[key] = self._start(key, one, gone)
         self._running = {key: kept[key] for key in wanted}
-        await asyncio.gather(*(gate.stop() for gate in gone))
+        for end in await asyncio.gather(*(gate.stop() for gate in gone), return_exceptions=True):
+            if isinstance(end, Exception):
+                _log.error("A gate could not be ended: %r", end, exc_info=end)
 
     def verdicts(self) -> Verdicts:
         """Return every verdict that is decided."""
@@ -67,7 +72,17 @@ class GateRunner:
             for (router, name), running in self._running.items()
         ]
 
-    def _start(self, key: GateKey, wanted: WantedGate) -> RunningGate:
+    def problems(self, display_names: Mapping[str, str]) -> list[str]:
+        """Return which gates could not be started, and why; one sentence each."""
+        return [
+            f"Gate {name} of {display_names.get(router, router)} could not be started: "
+            f"{running.problem}"
+            for (router, name), running in self._running.items()
+            if running.problem
+        ]
+
+    def _start(self, key: GateKey, wanted: WantedGate, gone: list[RunningGate]) -> _Running:
+        """Return a gate at work; one that cannot be started is constant, and its rest is gone."""
         router, name = key
         logged = VerdictState.UNKNOWN
 
@@ -81,9 +96,25 @@ class GateRunner:
                 logged = verdict.state
             self._on_change()
 
-        gate = self._create(wanted, changed)
-        gate.start()
-        return gate
+        try:
+            gate = self._create(wanted, changed)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others go on
+            return _broken(key, wanted, error)
+        try:
+            gate.start()
+        except Exception as error:  # noqa: BLE001  likewise
+            gone.append(gate)
+            return _broken(key, wanted, error)
+        return _Running(wanted, gate)
+
+
+def _broken(key: GateKey, wanted: WantedGate, error: Exception) -> _Running:
+    """Return what runs instead of a gate that cannot be started; all others must go on."""
+    router, name = key
+    _log.error("Gate %s of %s could not be started: %s", name, router, error, exc_info=error)
+    why = str(error) or repr(error)
+    verdict = Verdict(state=VerdictState.FAILING, reason=f"it could not be started: {why}")
+    return _Running(wanted, ConstantGate(verdict), why)
 
 
 def _detail(router: str, name: str, running: _Running) -> GateDetail:

@@ -69,6 +69,7 @@ class KubernetesSource:
         )
         self._reflectors: set[Reflector] = set()
         self._group: asyncio.TaskGroup | None = None
+        self._has_left = False
 
     @property
     def configuration(self) -> Configuration:
@@ -122,7 +123,8 @@ class KubernetesSource:
         self._engine.nudge()
 
     async def farewell(self) -> None:
-        """Report that this node claims nothing any more."""
+        """Report that this node claims nothing any more; nothing else is reported after that."""
+        self._has_left = True
         status = speaker_status.without_engine(
             self._engine.last, self._own_routers(), self._features, "Stopped"
         )
@@ -171,6 +173,12 @@ class KubernetesSource:
     # --- reports ---------------------------------------------------------------------------
 
     def _looked_at_engine(self) -> None:
+        # What the engine said last is older than its end.
+        if not self._has_left:
+            self._report()
+        self._heartbeat.look()
+
+    def _report(self) -> None:
         last = self._engine.last
         if self._engine.away:
             self._reporter.report(
@@ -181,8 +189,11 @@ class KubernetesSource:
         elif last is not None:
             self._state.engine_runs(frozenset(each.router for each in last.virtual_routers))
             unreadable = self._view.unreadable if self._view is not None else {}
-            self._reporter.report(speaker_status.with_engine(last, self._features, unreadable))
-        self._heartbeat.look()
+            essence = speaker_status.without_prose(last)
+            self._reporter.report(
+                speaker_status.with_engine(last, self._features, unreadable),
+                speaker_status.with_engine(essence, self._features, unreadable),
+            )
 
     def _own_routers(self) -> list[str]:
         if self._view is None:

@@ -13,15 +13,17 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vip_kube import access as kube_access
 from vip_kube.errors import AccessError
 from vip_speaker import log
-from vip_speaker.agent import web
+from vip_speaker.agent import alive, web
 from vip_speaker.agent.client import EngineClient
 from vip_speaker.agent.gate_runner import GateRunner
 from vip_speaker.agent.kubernetes import KubernetesSource
 from vip_speaker.agent.manifests import ManifestSource
-from vip_speaker.agent.report import GateDetail, Report
+from vip_speaker.agent.report import Configuration, GateDetail, Report
 from vip_speaker.agent.source import Apply, AskEngine, Orders, Source
 from vip_speaker.messages import FromEngine
 from vip_speaker.settings import LIFELINE_VARIABLE, Settings
@@ -94,9 +96,15 @@ class Agent:
         return Report(
             node=self._settings.node,
             engine=await self._client.status(),
-            configuration=self._source.configuration,
+            configuration=self._configuration(),
             gates=self.gate_details(),
         )
+
+    def _configuration(self) -> Configuration:
+        """Return what is in force; a gate that cannot be started is a problem of it."""
+        found = self._source.configuration
+        problems = [*found.problems, *self._gates.problems(self._display_names)]
+        return msgspec.structs.replace(found, problems=problems)
 
     def gate_details(self) -> list[GateDetail]:
         """Return what is known of the gates that run here."""
@@ -109,6 +117,8 @@ class Agent:
         parts: list[Coroutine[Any, Any, None]] = [self._client.run(), self._source.run()]
         if self._settings.http is not None:
             parts.append(web.serve(self._settings.http, self.report))
+        if self._settings.probe_socket is not None:
+            parts.append(alive.serve(self._settings.probe_socket))
         _log.info("Started for node %s", self._settings.node)
         try:
             async with asyncio.TaskGroup() as group:

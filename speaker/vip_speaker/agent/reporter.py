@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import Any
 
 from vip_kube.client import Client, Object
@@ -14,11 +15,37 @@ from vip_speaker.agent.attempts import Attempts, NotYetError
 from vip_speaker.agent.speaker_status import to_document
 from vip_speaker.agent.start_gate import NodeWatch
 
+# What a gate sees may be other words at each of its probes, on every node and without end.
+PROSE_EVERY_SECONDS = 10.0
+
 _NODE_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A report that was written.
+
+    Attributes:
+        document: as it was written.
+        essence: what it said, without prose.
+        at: when (seconds of the loop's clock).
+    """
+
+    document: dict[str, Any]
+    essence: SpeakerStatus | None
+    at: float
+
+    def patience_seconds(self, essence: SpeakerStatus | None, now: float) -> float:
+        """Return how long the next report can wait: one that only says it in other words."""
+        if essence != self.essence:
+            return 0.0
+        return max(0.0, self.at + PROSE_EVERY_SECONDS - now)
+
+
 class Reporter:
-    """Writes the report whenever it differs from what the API has; handler of a reflector.
+    """Writes the report when it differs from what the API has; handler of a reflector.
+
+    A change of state is written at once, other words for the same state every 10 s at most.
 
     Args:
         client: open for as long as this runs.
@@ -30,6 +57,8 @@ class Reporter:
         self._node = node
         self._attempts = Attempts(f"report to the Speaker {node.name}")
         self._wanted: dict[str, Any] | None = None
+        self._essence: SpeakerStatus | None = None
+        self._sent: _Sent | None = None
         # The status that the API has, and what was written when it was that; None: unknown.
         self._stored: object = None
         self._written: tuple[object, object] | None = None
@@ -44,20 +73,23 @@ class Reporter:
         """Why reports do not arrive, one sentence; empty while they do."""
         return self._attempts.trouble
 
-    def report(self, status: SpeakerStatus) -> None:
-        """Replace the report."""
+    def report(self, status: SpeakerStatus, essence: SpeakerStatus | None = None) -> None:
+        """Replace the report.
+
+        Args:
+            status: the report.
+            essence: the same without prose; None: there is none in it.
+        """
         document = to_document(status)
         if document != self._wanted:
-            self._wanted = document
+            self._wanted, self._essence = document, essence or status
             self._look()
 
     async def deliver(self, status: SpeakerStatus, timeout_seconds: float) -> bool:
         """Replace the report and wait until the API has it; return whether that came about."""
         self.report(status)
         self._hurry.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._idle.wait()
+        await _wait(self._idle, timeout_seconds)
         return self._idle.is_set()
 
     async def run(self) -> None:
@@ -65,11 +97,12 @@ class Reporter:
         await self._await_node()
         while True:
             await self._wake.wait()
+            await self._await_turn()
             self._wake.clear()
             self._hurry.clear()
             wait_seconds = await self._attempts.make(self._write_if_news)
             if wait_seconds:
-                await self._pause(wait_seconds)
+                await _wait(self._hurry, wait_seconds)  # not while there is reason to hope
                 self._wake.set()
 
     def upsert(self, content: Object) -> None:
@@ -94,12 +127,11 @@ class Reporter:
         self._wake.set()
 
     async def _write_if_news(self) -> None:
-        wanted = self._wanted
-        # The API may store it in other words, which must not be written again and again.
-        is_there = (wanted, self._stored) == self._written or wanted == self._stored
-        if wanted is not None and not is_there:
+        wanted, essence = self._wanted, self._essence
+        if wanted is not None and not self._is_there(wanted):
             times_told = self._times_told
             answer = (await self._write(wanted)).get("status")
+            self._sent = _Sent(wanted, essence, asyncio.get_running_loop().time())
             # What the watch tells meanwhile may be older than the answer or newer, a deletion
             # even: then it alone counts, and at worst the same is written once more.
             if times_told == self._times_told:
@@ -107,6 +139,27 @@ class Reporter:
                 self._written = (wanted, answer)
         if not self._wake.is_set():
             self._idle.set()
+
+    def _is_there(self, document: dict[str, Any]) -> bool:
+        """Return whether the API has it.
+
+        It may store it in other words, which must not be written again and again.
+        """
+        return (document, self._stored) == self._written or document == self._stored
+
+    async def _await_turn(self) -> None:
+        """Wait for as long as what is to be written has time."""
+        while (seconds := self._patience_seconds()) > 0:
+            self._wake.clear()
+            await _wait(self._wake, seconds)
+
+    def _patience_seconds(self) -> float:
+        sent, wanted = self._sent, self._wanted
+        if sent is None or wanted is None:
+            return 0.0
+        if self._is_there(wanted) or not self._is_there(sent.document):
+            return 0.0  # there is nothing to write, or somebody wrote over it
+        return sent.patience_seconds(self._essence, asyncio.get_running_loop().time())
 
     async def _write(self, status: dict[str, Any]) -> Object:
         try:
@@ -133,15 +186,14 @@ class Reporter:
 
     async def _await_node(self) -> None:
         """Wait a little for the Node, which a new Speaker needs."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_NODE_SECONDS):
-                await self._node.listed.wait()
+        await _wait(self._node.listed, _NODE_SECONDS)
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not while there is reason to hope."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._hurry.wait()
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer than that."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def owner_reference(node: NodeWatch) -> dict[str, str]:

@@ -45,6 +45,18 @@ def with_engine(
     )
 
 
+def without_prose(status: Status) -> Status:
+    """Return what an engine says without what its gates saw, which may be other words each time."""
+    replace = msgspec.structs.replace
+    return replace(
+        status,
+        virtual_routers=[
+            replace(router, gates=[replace(gate, reason="") for gate in router.gates])
+            for router in status.virtual_routers
+        ],
+    )
+
+
 def without_engine(
     last: Status | None, routers: Iterable[str], features: tuple[str, ...], reason: str
 ) -> SpeakerStatus:
@@ -70,7 +82,8 @@ def without_engine(
 
 def to_document(status: SpeakerStatus) -> dict[str, object]:
     """Return the status as it is written: whole, so that a merge leaves nothing of an old one."""
-    written = msgspec.to_builtins(status)
+    # By way of JSON, so that it equals what the API gives back: lists, not tuples.
+    written = msgspec.json.decode(msgspec.json.encode(status))
     return {field: written.get(field, []) for field in status.__struct_encode_fields__}
 
 

@@ -19,6 +19,9 @@ from vip_speaker.agent.report import Report
 _BACKOFF_FIRST_SECONDS = 1.0
 _BACKOFF_LIMIT_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 0.5
+# Whoever reaches the node may ask: rendering takes time that the gates need, connections files.
+_KEPT_SECONDS = 1.0
+_CONNECTIONS = 16
 
 _log = logging.getLogger("agent")
 
@@ -42,25 +45,48 @@ async def serve(address: str, source: Source) -> None:
     host = host.removeprefix("[").removesuffix("]")
     runner = web.AppRunner(application(source), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
+    listening: asyncio.Server | None = None
     try:
-        await _listen(runner, address, host, int(port))
+        listening = await _listen(runner, address, host, int(port))
         await asyncio.Event().wait()
     finally:
+        if listening is not None:
+            listening.close()
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, address: str, host: str, port: int) -> None:
+async def _listen(runner: web.AppRunner, address: str, host: str, port: int) -> asyncio.Server:
+    assert runner.server is not None
+    protocols = _few(runner.server)
     backoff = _BACKOFF_FIRST_SECONDS
     while True:
         try:
-            await web.TCPSite(runner, host, port).start()
+            found = await asyncio.get_running_loop().create_server(protocols, host, port)
         except OSError as error:
             _log.error("%s, trying again in %.0f s", _why_not(error, address), backoff)
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _BACKOFF_LIMIT_SECONDS)
         else:
             _log.info("Serving /status and /metrics on http://%s", address)
-            return
+            return found
+
+
+def _few(server: web.Server) -> Callable[[], asyncio.Protocol]:
+    """Return what makes the protocol of a connection, and closes the oldest where one is too many.
+
+    Not the newest: those who hold connections must not keep away whoever comes to ask.
+    """
+
+    def close_oldest() -> None:
+        connected = [each for each in server.connections if each.transport is not None]
+        for each in connected[:-_CONNECTIONS]:
+            each.force_close()
+
+    def connected() -> asyncio.Protocol:
+        asyncio.get_running_loop().call_later(0, close_oldest)  # once this one is connected, too
+        return server()
+
+    return connected
 
 
 def _why_not(error: OSError, address: str) -> str:
@@ -78,6 +104,8 @@ class _Pages:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._rendering = asyncio.Lock()
+        self._rendered: tuple[bytes, float] | None = None  # and when (seconds of the loop's clock)
 
     async def health(self, _request: web.Request) -> web.Response:
         """Answer at all: the agent's loop turns. It says nothing of the engine on purpose."""
@@ -96,6 +124,18 @@ class _Pages:
         return web.Response(body=document + b"\n", content_type="application/json")
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        """Answer in Prometheus' text format, made in a thread so that no probe waits for it."""
-        text = await asyncio.to_thread(metrics.render, await self._source())
+        """Answer in Prometheus' text format, with what is at most a second old."""
+        async with self._rendering:
+            text = await self._render()
         return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def _render(self) -> bytes:
+        """Return what is kept, or make it anew; in a thread so that no probe waits for it."""
+        clock = asyncio.get_running_loop().time
+        if self._rendered is not None:
+            text, made = self._rendered
+            if clock() < made + _KEPT_SECONDS:
+                return text
+        text = await asyncio.to_thread(metrics.render, await self._source())
+        self._rendered = text, clock()
+        return text

@@ -9,6 +9,7 @@ kube-proxy and what stands in for it answer there: 200 once they forward to endp
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 from vip_speaker.gates.http_get import HTTPProbe
@@ -22,7 +23,7 @@ _SCHEDULE = Schedule(
     period_seconds=PERIOD_SECONDS,
     timeout_seconds=1.0,
     success_threshold=1,
-    failure_threshold=round(LIMIT_SECONDS / PERIOD_SECONDS),
+    failure_threshold=sys.maxsize,  # time decides: an answer that does not come takes a second
 )
 
 Place = tuple[str, int]  # address of this node, port
@@ -40,6 +41,7 @@ class Forwarding:
         self._place: Place | None = None
         self._settled = False
         self._asking: PeriodicGate | None = None
+        self._limit: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -52,10 +54,11 @@ class Forwarding:
         if place == self._place:
             return
         self.forget()
-        self._place = place
         host, port = place
-        self._asking = PeriodicGate(_SCHEDULE, HTTPProbe("http", host, port, "/"), self._answered)
+        self._asking = PeriodicGate(_SCHEDULE, HTTPProbe("http", host, port, "/"), self._settle)
         self._asking.start()
+        self._place = place
+        self._limit = asyncio.get_running_loop().call_later(LIMIT_SECONDS, self._settle)
 
     def forget(self) -> None:
         """Ask no more; the next time begins anew."""
@@ -67,13 +70,15 @@ class Forwarding:
         self.forget()
         await asyncio.gather(*self._ending)
 
-    def _answered(self) -> None:
+    def _settle(self) -> None:
         self._settled = True
         self._end()
         self._on_change()
 
     def _end(self) -> None:
         """End it in the background: what is judged does not wait for that."""
+        if self._limit is not None:
+            self._limit.cancel()
         asking, self._asking = self._asking, None
         if asking is not None:
             task = asyncio.get_running_loop().create_task(asking.stop())

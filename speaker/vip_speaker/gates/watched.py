@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
+import logging
 from collections.abc import Callable
 
 from vip_speaker.gates.surroundings import Subscription
 from vip_speaker.messages import Verdict, VerdictState
+
+_log = logging.getLogger("gates")
 
 
 class WatchedGate(abc.ABC):
@@ -53,7 +56,12 @@ class WatchedGate(abc.ABC):
     def _look(self) -> None:
         if self._subscription is None:
             return
-        verdict = self._judge()
+        try:
+            verdict = self._judge()
+        except Exception as error:  # noqa: BLE001  whoever tells of the change must go on
+            verdict = Verdict(state=VerdictState.FAILING, reason=f"the gate broke: {error!r}")
+            if verdict != self._verdict:
+                _log.warning("A gate broke: %r", error, exc_info=error)
         if verdict is not None and verdict != self._verdict:
             self._verdict = verdict
             self._on_change()
