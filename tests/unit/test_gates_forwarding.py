@@ -145,20 +145,23 @@ async def test_where_nobody_answers_the_endpoints_have_to_do(
     await until("a pass", lambda: stage.state is PASSING)
     assert time.monotonic() - began >= 1.0
     assert len(stage.states) >= 2
-    assert set(stage.states) == {FAILING}
+    # The last question may have been on its way when the time was up.
+    assert set(stage.states[:-1]) == {FAILING}
 
 
 async def test_a_kube_proxy_that_says_nothing_delays_no_longer_than_one_that_says_no(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit is one of time: questions that nobody answers take much of it."""
-    monkeypatch.setattr(forwarding, "LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(forwarding, "LIMIT_SECONDS", 1.0)
+    patient = replace(forwarding._SCHEDULE, timeout_seconds=60.0)
+    monkeypatch.setattr(forwarding, "_SCHEDULE", patient)
     stage.proxy.status = None
     stage.set(NOTHING_HERE)
     stage.set(stage.ready)
     began = time.monotonic()
     await until("a pass", lambda: stage.state is PASSING)
-    assert time.monotonic() - began >= 0.2
+    assert time.monotonic() - began >= 1.0
     assert stage.states == [FAILING]  # the first question was not even given up
     await until("no question", lambda: stage.proxy.waiting == 0)
 
