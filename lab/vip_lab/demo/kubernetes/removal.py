@@ -33,6 +33,8 @@ def delete_virtual_ip(stage: ClusterStage, _holder: str) -> str:
     gone_ms = ms_since(began)
     until("no VirtualRouter", lambda: not _routers(stage), _SECONDS, show=lambda: _routers(stage))
     until("no ingress", lambda: not _ingress(stage), _SECONDS, show=lambda: _ingress(stage))
+    # A node that took over before it heard of the end serves on for half a second after that.
+    until("no node to have it", lambda: not stage.holders(), _SECONDS, show=stage.holders)
     return (
         f"No node had it after {gone_ms:.0f} ms. Its VirtualRouter was deleted once every node had "
         f"confirmed that, {ms_since(began) / 1000:.1f} s after the command, and the Service's "
