@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from vip_model.resources.enums import Family
+from vip_model.vocabulary import Family
 
 Address = IPv4Address | IPv6Address
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from vip_model.elections import Election
 from vip_model.limits import Finding
-from vip_model.resources.enums import FailureAction, UnlistedNodes
+from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.gate import CLUSTER_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import MOST_ITEMS
 from vip_model.timing import ladder
+from vip_model.vocabulary import FailureAction
 
 
 def for_static_mode(virtual_ip: VirtualIP) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from vip_model.addresses import Address, canonical, family_of, normalised
 from vip_model.networks import NetworkMap
 from vip_model.rank import stable_hash
-from vip_model.resources.enums import Family
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.vocabulary import Family
 
 VIRTUAL_ROUTER_IDS = range(1, 256)
 Scope = tuple[str, Family]  # network and family: what a VRID is unique in

@@ -12,12 +12,12 @@ from vip_model.claims import Locator
 from vip_model.drafts import Draft
 from vip_model.inputs import PlanInputs
 from vip_model.networks import NetworkMap, Sources
-from vip_model.resources.enums import Family
 from vip_model.resources.gate import Gate
 from vip_model.resources.node import Node
 from vip_model.resources.virtual_ip import Placement
 from vip_model.resources.virtual_router import AdvertSource, RouterInstance
 from vip_model.timing import Ladder
+from vip_model.vocabulary import Family
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from vip_model.resources.base import Part
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.status import PlannedStatus, Reason, address_summary
+from vip_model.status import PlannedStatus, address_summary
+from vip_model.vocabulary import Reason
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from vip_model.claims import Locator
 from vip_model.contests import Site, contest_of
 from vip_model.drafts import Draft
 from vip_model.resources.base import API_VERSION
-from vip_model.resources.enums import Family, LinkLocalAddress, PreemptionMode, UnlistedNodes
+from vip_model.resources.enums import LinkLocalAddress, PreemptionChoice, UnlistedNodes
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_ip import Placement
 from vip_model.resources.virtual_router import (
@@ -25,6 +25,7 @@ from vip_model.resources.virtual_router import (
 from vip_model.resources.vrrp import VRRP
 from vip_model.sharing import addresses_of, gates_of, owners_of
 from vip_model.timing import ladder
+from vip_model.vocabulary import Family, PreemptionMode
 
 _FAMILY_ORDER = {Family.IPV4: 0, Family.IPV6: 1}
 
@@ -100,9 +101,11 @@ def _bootstrap(draft: Draft, site: Site) -> bool:
 
 
 def _preemption(vrrp: VRRP, placement: Placement) -> RouterPreemption:
-    mode = vrrp.preemption.mode
-    if mode is PreemptionMode.AUTO:
+    choice = vrrp.preemption.mode
+    if choice is PreemptionChoice.AUTO:
         mode = PreemptionMode.ALWAYS if prefers_nodes(placement) else PreemptionMode.NEVER
+    else:
+        mode = PreemptionMode(choice.value)
     return RouterPreemption(mode=mode, delay_seconds=vrrp.preemption.delay_seconds)
 
 

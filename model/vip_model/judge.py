@@ -24,7 +24,7 @@ from vip_model.pools import PoolBook
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import MOST_INSTANCES, VirtualRouter
 from vip_model.sharing import gate_names, too_many_addresses, too_many_gates, too_many_owners
-from vip_model.status import Reason
+from vip_model.vocabulary import Reason
 
 _VRID_FIELD = "spec.vrrp.virtualRouterID"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from vip_model.addresses import Address
-from vip_model.resources.enums import Family
 from vip_model.resources.speaker import ReportedInterface, Speaker
 from vip_model.resources.virtual_router import AdvertSource
+from vip_model.vocabulary import Family
 
 _SubnetKey = tuple[int, int, int]  # IP version, prefix length, network address
 Sources = tuple[AdvertSource, ...]

@@ -38,7 +38,8 @@ from vip_model.networks import NetworkMap
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.sharing import kept_elections, note_what_stays, what_stays
-from vip_model.status import PlannedStatus, Reason
+from vip_model.status import PlannedStatus
+from vip_model.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)

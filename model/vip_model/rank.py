@@ -11,9 +11,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vip_model.resources.enums import Family, UnlistedNodes
+from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.virtual_router import Candidate, RouterInstance, VirtualRouter
 from vip_model.timing import slots_below
+from vip_model.vocabulary import Family
 
 _64_BITS = (1 << 64) - 1
 _ODD = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio spreads bits well

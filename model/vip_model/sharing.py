@@ -19,11 +19,10 @@ from vip_model.claims import Locator
 from vip_model.drafts import Draft, Ledger, display_name
 from vip_model.inputs import PlanInputs
 from vip_model.limits import Finding
-from vip_model.resources.enums import Family
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import MOST_ITEMS, Owner, VirtualRouter
-from vip_model.status import Reason
+from vip_model.vocabulary import Family, Reason
 
 # What fits into one advert: a count of 8 bits (RFC 9568 §5.2.5), and 1500 bytes over IPv6.
 MOST_ADDRESSES = {Family.IPV4: 255, Family.IPV6: 90}

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from vip_model.errors import Problem
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_ip import VirtualIP
-
-
-class Reason(enum.StrEnum):
-    """Reason of the condition Accepted."""
-
-    ACCEPTED = "Accepted"
-    INVALID = "Invalid"
-    NOT_SUPPORTED = "NotSupported"
-    ADDRESS_IN_USE = "AddressInUse"
-    VIRTUAL_ROUTER_ID_IN_USE = "VirtualRouterIDInUse"
-    VIRTUAL_ROUTER_IDS_EXHAUSTED = "VirtualRouterIDsExhausted"
-    GROUP_MISMATCH = "GroupMismatch"
-    IMMUTABLE = "Immutable"
-    NOT_IN_POOL = "NotInPool"
-    # No refusal: it is accepted as soon as the election that it leaves has let go.
-    MOVING = "Moving"
-
+from vip_model.vocabulary import Reason
 
 # What two VirtualIPs do to each other; either of them alone would be accepted.
 COLLISIONS = frozenset({Reason.ADDRESS_IN_USE, Reason.VIRTUAL_ROUTER_ID_IN_USE})

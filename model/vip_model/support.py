@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vip_model.limits import Finding
-from vip_model.resources.enums import Handover, Protocol, TransportType
+from vip_model.resources.enums import Handover, TransportType
 from vip_model.resources.gate import CLUSTER_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP, VirtualIPSpec
+from vip_model.vocabulary import Protocol
 
 # What the speaker of this version has; a speaker passes its own list.
 BUILT_GATE_KINDS = frozenset({"httpGet", "tcpSocket", "interface", "pods", "endpoints"})

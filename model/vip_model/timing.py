@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-HIGHEST_PRIORITY = 254
-OWNER_PRIORITY = 255
-LOWEST_HEALTHY_PRIORITY = 155
+from vip_model.vocabulary import HIGHEST_HEALTHY_PRIORITY, LOWEST_HEALTHY_PRIORITY
 
-_POINTS = HIGHEST_PRIORITY - LOWEST_HEALTHY_PRIORITY
+_POINTS = HIGHEST_HEALTHY_PRIORITY - LOWEST_HEALTHY_PRIORITY
 _WANTED_MILLISECONDS = 10
 _NEEDED_MILLISECONDS = 5
 
@@ -58,6 +56,6 @@ def slots_below(taken: Iterable[int], step: int, *, health_bands: bool) -> list[
         step: points of priority between neighbours.
         health_bands: healthy priorities end at 155.
     """
-    highest = min((priority - step for priority in taken), default=HIGHEST_PRIORITY)
+    highest = min((priority - step for priority in taken), default=HIGHEST_HEALTHY_PRIORITY)
     lowest = LOWEST_HEALTHY_PRIORITY if health_bands else 1
-    return list(range(min(highest, HIGHEST_PRIORITY), lowest - 1, -step))
+    return list(range(min(highest, HIGHEST_HEALTHY_PRIORITY), lowest - 1, -step))

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from vip_model.addresses import Address, AddressError, family_of, normalised, parse_address
 from vip_model.limits import Finding, check_limits
-from vip_model.resources.enums import FailureAction, Family, PreemptionMode
+from vip_model.resources.enums import PreemptionChoice
 from vip_model.resources.gate import GATE_KINDS, Gate
 from vip_model.resources.virtual_ip import Placement, VirtualIP, VirtualIPSpec
 from vip_model.resources.vrrp import VRRP
-from vip_model.timing import LOWEST_HEALTHY_PRIORITY, OWNER_PRIORITY, ladder, slots_below
+from vip_model.timing import ladder, slots_below
+from vip_model.vocabulary import LOWEST_HEALTHY_PRIORITY, OWNER_PRIORITY, FailureAction, Family
 
 _DEFAULT_SUBTRAHEND = 100
 
@@ -124,7 +125,7 @@ def _failure_policy(gate: Gate, path: str, vrrp: VRRP) -> Iterator[Finding]:
 
 def _vrrp(spec: VirtualIPSpec) -> Iterator[Finding]:
     vrrp = spec.vrrp
-    delayed = vrrp.preemption.mode is PreemptionMode.DELAYED
+    delayed = vrrp.preemption.mode is PreemptionChoice.DELAYED
     if delayed and vrrp.preemption.delay_seconds == 0:
         path = "spec.vrrp.preemption.delaySeconds"
         yield path, "mode Delayed needs a delay: write one, or choose mode Always"

@@ -15,10 +15,16 @@ All addresses are text without a prefix length; times are RFC 3339 in UTC.
 
 from __future__ import annotations
 
-import enum
-from typing import Literal
-
 import msgspec
+
+from vip_model.vocabulary import (
+    Checksum,
+    FailureAction,
+    Family,
+    GateState,
+    PreemptionMode,
+    State,
+)
 
 VERSION = 1
 DEFAULT_SOCKET = "/run/vip-operator/engine.sock"
@@ -26,44 +32,6 @@ DEFAULT_SOCKET = "/run/vip-operator/engine.sock"
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Anything with fields that crosses the socket; field names are camelCase on the wire."""
-
-
-class Family(enum.StrEnum):
-    """Address family of one VRRP instance."""
-
-    IPV4 = "IPv4"
-    IPV6 = "IPv6"
-
-
-class PreemptionMode(enum.StrEnum):
-    """Preempt_Mode of RFC 9568 §6.1, with a delayed form."""
-
-    ALWAYS = "Always"
-    NEVER = "Never"
-    DELAYED = "Delayed"
-
-
-class FailureAction(enum.StrEnum):
-    """What a failing gate does to its node."""
-
-    LOWER_PRIORITY = "LowerPriority"
-    WITHDRAW = "Withdraw"
-
-
-class Checksum(enum.StrEnum):
-    """Form of the IPv4 checksum that is sent; both are accepted (RFC 9568 §5.2.8)."""
-
-    PSEUDO_HEADER = "PseudoHeader"
-    MESSAGE_ONLY = "MessageOnly"
-
-
-class VerdictState(enum.StrEnum):
-    """What a gate says of this node. Unknown counts as failing only after a cold start."""
-
-    PASSING = "Passing"
-    FAILING = "Failing"
-    UNKNOWN = "Unknown"
-    NOT_APPLICABLE = "NotApplicable"
 
 
 # --- agent to engine ---------------------------------------------------------------------------
@@ -141,7 +109,7 @@ class Desired(Message, frozen=True, kw_only=True, tag_field="type", tag="desired
 class Verdict(Message, frozen=True, kw_only=True):
     """A gate's word on this node, with the reason in a form a person can read."""
 
-    state: VerdictState
+    state: GateState
     reason: str = ""
 
 
@@ -231,7 +199,7 @@ class GateStatus(Message, frozen=True, kw_only=True):
     """A gate as the engine counts it."""
 
     name: str
-    state: VerdictState
+    state: GateState
     reason: str = ""
     stale: bool = False
 
@@ -255,7 +223,7 @@ class RouterStatus(Message, frozen=True, kw_only=True):
     interface: str  # empty while it waits for one
     family: Family
     virtual_router_id: int = msgspec.field(name="virtualRouterID")
-    state: Literal["Initialize", "Backup", "Active"]
+    state: State
     yielding: bool = False
     reason: str = ""
     priority: int

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
+from vip_model.vocabulary import GateState
 from vip_speaker.messages import (
     ForeignRouter,
     RouterStatus,
     Status,
     StatusRequest,
-    VerdictState,
     decode_from_engine,
     encode,
 )
@@ -156,10 +156,10 @@ def _priority(router: RouterStatus) -> str:
 
 
 def _gates(router: RouterStatus) -> str:
-    counted = [gate for gate in router.gates if gate.state is not VerdictState.NOT_APPLICABLE]
+    counted = [gate for gate in router.gates if gate.state is not GateState.NOT_APPLICABLE]
     if not counted:
         return "-"
-    passing = sum(gate.state is VerdictState.PASSING for gate in counted)
+    passing = sum(gate.state is GateState.PASSING for gate in counted)
     stale = ", stale" if any(gate.stale for gate in counted) else ""
     return f"{passing}/{len(counted)} pass{stale}"
 
@@ -168,7 +168,7 @@ def _reason(router: RouterStatus) -> str:
     failing = [
         f"{gate.name}: {gate.reason}"
         for gate in router.gates
-        if gate.state in (VerdictState.FAILING, VerdictState.UNKNOWN)
+        if gate.state in (GateState.FAILING, GateState.UNKNOWN)
     ]
     return "; ".join([*([router.reason] if router.reason else []), *failing])
 

@@ -23,8 +23,9 @@ from vip_lab.kubernetes.objects import (
     set_pod_ready,
     terminate_pod,
 )
+from vip_model.vocabulary import GateState
 from vip_speaker.agent.cluster import NODE_GATE, PLACE_GATE
-from vip_speaker.messages import Desired, Verdicts, VerdictState
+from vip_speaker.messages import Desired, Verdicts
 
 # --- orders --------------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ async def test_a_node_taken_off_the_list_is_led_out(api: ControlPlane, namespace
         await scene.runs()
         candidates = router(namespace, "n2")["spec"]["candidates"]
         await scene.edit_router(candidates=candidates, revision=2)
-        await scene.judged(PLACE_GATE, VerdictState.FAILING)
+        await scene.judged(PLACE_GATE, GateState.FAILING)
         assert scene.engine.runs(scene.router)
         await until("the end", lambda: scene.engine.of_type(Desired)[-1].retired, 5)
 
@@ -123,11 +124,11 @@ async def test_the_node_gate_opens_once(api: ControlPlane, namespace: str) -> No
         await until("a report", scene.speaker)
         assert scene.engine.verdict(scene.router, NODE_GATE) is None
         set_node_ready(api.api, NODE, ready=True)
-        await scene.judged(NODE_GATE, VerdictState.PASSING)
+        await scene.judged(NODE_GATE, GateState.PASSING)
         set_node_ready(api.api, NODE, ready=False)
         await scene.edit_router(revision=2)
         await until("the edit", lambda: scene.engine.of_type(Desired)[-1].revision == 2)
-        assert scene.engine.verdict(scene.router, NODE_GATE) is VerdictState.PASSING
+        assert scene.engine.verdict(scene.router, NODE_GATE) is GateState.PASSING
 
 
 async def test_a_gate_of_an_unknown_kind_does_not_count(api: ControlPlane, namespace: str) -> None:
@@ -137,7 +138,7 @@ async def test_a_gate_of_an_unknown_kind_does_not_count(api: ControlPlane, names
         await scene.create_router(
             NODE, gates=[{"name": "gateway", "ping": {"host": "192.0.2.254"}}]
         )
-        await scene.judged("gateway", VerdictState.NOT_APPLICABLE)
+        await scene.judged("gateway", GateState.NOT_APPLICABLE)
         configuration = (await asyncio.to_thread(scene.agent.status))["configuration"]
 
     assert "upgrade the speaker" in configuration["problems"][0]
@@ -150,7 +151,7 @@ async def test_a_new_agent_says_nothing_while_the_api_is_away(
     make_node(api.api, NODE, "192.0.2.1")
     async with a_scene(api, namespace, proxy) as scene:
         await scene.create_router(NODE, revision=6)
-        await scene.judged(NODE_GATE, VerdictState.PASSING)
+        await scene.judged(NODE_GATE, GateState.PASSING)
         await until("the acknowledgement", lambda: scene.applied() == 6)
         proxy.refuse()
         await asyncio.to_thread(scene.agent.process.kill)
@@ -181,10 +182,10 @@ async def test_an_unready_pod_is_a_verdict_at_once(
     make_pod(api.api, namespace, "web", node=NODE, address="10.0.0.7", labels=labels)
     async with a_scene(api, namespace) as scene:
         await scene.create_router(NODE, gates=[pods_gate()])
-        await scene.judged("web", VerdictState.PASSING)
+        await scene.judged("web", GateState.PASSING)
         took = []
         for ready in (False, True) * 5:
-            state = VerdictState.PASSING if ready else VerdictState.FAILING
+            state = GateState.PASSING if ready else GateState.FAILING
             began = time.monotonic()
             await asyncio.to_thread(set_pod_ready, api.api, namespace, "web", ready=ready)
             await scene.judged("web", state)
@@ -193,7 +194,7 @@ async def test_an_unready_pod_is_a_verdict_at_once(
         figure("pod patched to verdict, median of 10", took[5])
         figure("pod patched to verdict, slowest of 10", took[-1])
         terminate_pod(api.api, namespace, "web")
-        await scene.judged("web", VerdictState.FAILING)
+        await scene.judged("web", GateState.FAILING)
 
     assert took[5] < 0.1
 
@@ -215,7 +216,7 @@ async def test_trouble_with_the_api_changes_nothing(
     api.api.create(VIRTUAL_ROUTERS, router(namespace, NODE, name="other", revision=2))
     async with a_scene(api, namespace, proxy) as scene:
         await scene.create_router(NODE, gates=[pods_gate()])
-        await scene.judged("web", VerdictState.PASSING)
+        await scene.judged("web", GateState.PASSING)
         await until("the report", scene.speaker)
         before = scene.engine.desired
         break_api(proxy, fault)
@@ -225,7 +226,7 @@ async def test_trouble_with_the_api_changes_nothing(
         # Longer than a Lease takes to be missed here, and than any request is waited for.
         await asyncio.sleep(12)
         assert scene.engine.desired == before
-        assert scene.engine.verdict(scene.router, "web") is VerdictState.PASSING
+        assert scene.engine.verdict(scene.router, "web") is GateState.PASSING
         assert (await asyncio.to_thread(scene.agent.page, "/readyz"))[0] == 200
         trouble = (await asyncio.to_thread(scene.agent.status))["configuration"]["trouble"]
         assert trouble
@@ -233,7 +234,7 @@ async def test_trouble_with_the_api_changes_nothing(
 
         proxy.pass_through()
         began = time.monotonic()
-        await scene.judged("web", VerdictState.FAILING, 20)
+        await scene.judged("web", GateState.FAILING, 20)
         await until("the new router", lambda: scene.engine.runs(f"vip.{namespace}.more"), 20)
         await until("the acknowledgement", lambda: scene.applied() == 3, 20)
         figure(f"caught up after {fault}", time.monotonic() - began)

@@ -28,7 +28,8 @@ from support.vrrp_scene import (
     send,
     yielding,
 )
-from vip_speaker.vrrp.election import Health, Preemption
+from vip_model.vocabulary import PreemptionMode
+from vip_speaker.vrrp.election import Health
 
 LEFT = [STOP_ANNOUNCING, RELEASE, changed(BACKUP, INITIALIZE, "Stopped")]
 
@@ -76,8 +77,8 @@ def test_late_repeats_go_out_together(link: Link) -> None:
 
 @on_every_link
 @pytest.mark.parametrize("successor", [155, 180, 200, 254], ids="priority-{}".format)
-@pytest.mark.parametrize("mode", Preemption)
-def test_successor_ends_the_yield(link: Link, successor: int, mode: Preemption) -> None:
+@pytest.mark.parametrize("mode", PreemptionMode)
+def test_successor_ends_the_yield(link: Link, successor: int, mode: PreemptionMode) -> None:
     """Any healthy successor's advert lets the one that yields release and listen (row 6)."""
     scene = yielding(link, preemption=mode)
     scene.run_until(50)

@@ -26,7 +26,8 @@ from support.vrrp_scene import (
     on_every_link,
     send,
 )
-from vip_speaker.vrrp.election import ElectionConfig, Health, Preemption
+from vip_model.vocabulary import PreemptionMode
+from vip_speaker.vrrp.election import ElectionConfig, Health
 
 PRIORITIES = {
     "owner": (255, True, 154),
@@ -49,9 +50,11 @@ def test_failing_priority(base: int, bands: bool, failing: int) -> None:
 
 
 @on_every_link
-@pytest.mark.parametrize("mode", Preemption)
+@pytest.mark.parametrize("mode", PreemptionMode)
 @pytest.mark.parametrize("heard", [1, 99, 154])
-def test_healthy_backup_replaces_failing_active(link: Link, mode: Preemption, heard: int) -> None:
+def test_healthy_backup_replaces_failing_active(
+    link: Link, mode: PreemptionMode, heard: int
+) -> None:
     """A healthy Backup preempts a failing Active after Skew_Time, whatever Preempt_Mode says."""
     scene = backup(link, preemption=mode, preemption_delay_ns=10**12).wait(1000)
     assert scene.hear(heard) == []
@@ -64,7 +67,7 @@ def test_healthy_backup_replaces_failing_active(link: Link, mode: Preemption, he
 @on_every_link
 def test_adverts_of_a_failing_active_do_not_postpone_the_takeover(link: Link) -> None:
     """What a failing Active goes on to say does not re-arm the timer."""
-    scene = backup(link, preemption=Preemption.NEVER)
+    scene = backup(link, preemption=PreemptionMode.NEVER)
     scene.hear(100)
     scene.wait(150).hear(100)
     assert scene.remaining_ns == 68_750_000
@@ -73,7 +76,7 @@ def test_adverts_of_a_failing_active_do_not_postpone_the_takeover(link: Link) ->
 @on_every_link
 def test_failing_active_is_left_alone_without_bands(link: Link) -> None:
     """With routers that are not ours the bands are off: Preempt_Mode alone decides."""
-    scene = backup(link, health_bands=False, preemption=Preemption.NEVER).wait(1000)
+    scene = backup(link, health_bands=False, preemption=PreemptionMode.NEVER).wait(1000)
     assert scene.hear(100) == []
     assert scene.remaining_ns == 3_218_750_000
 
@@ -81,7 +84,7 @@ def test_failing_active_is_left_alone_without_bands(link: Link) -> None:
 @on_every_link
 def test_healthy_successor_ends_the_takeover(link: Link) -> None:
     """When another healthy router took over first, the Backup stays where it is."""
-    scene = backup(link, preemption=Preemption.NEVER)
+    scene = backup(link, preemption=PreemptionMode.NEVER)
     scene.hear(100)
     scene.wait(100).hear(180, LOWER)
     assert scene.remaining_ns == 3_218_750_000
@@ -98,10 +101,10 @@ def test_failing_backup_accepts_a_better_failing_active(link: Link) -> None:
 @on_every_link
 @pytest.mark.parametrize(
     ("mode", "remaining_ns"),
-    [(Preemption.NEVER, 3_609_375_000), (Preemption.ALWAYS, 2_609_375_000)],
+    [(PreemptionMode.NEVER, 3_609_375_000), (PreemptionMode.ALWAYS, 2_609_375_000)],
 )
 def test_failing_backup_and_worse_failing_active(
-    link: Link, mode: Preemption, remaining_ns: int
+    link: Link, mode: PreemptionMode, remaining_ns: int
 ) -> None:
     """Between two that fail Preempt_Mode decides as between two that are healthy."""
     scene = backup(link, health=FAILING, preemption=mode).wait(1000)
@@ -112,7 +115,7 @@ def test_failing_backup_and_worse_failing_active(
 @on_every_link
 def test_backup_that_becomes_healthy_replaces_failing_active(link: Link) -> None:
     """The moment it becomes healthy itself, it fires after Skew_Time at the new priority."""
-    scene = backup_of(link, 150, health=FAILING, preemption=Preemption.NEVER).wait(300)
+    scene = backup_of(link, 150, health=FAILING, preemption=PreemptionMode.NEVER).wait(300)
     assert scene.remaining_ns == 3_309_375_000
     assert scene.health(HEALTHY) == []
     assert scene.remaining_ns == 218_750_000
@@ -123,7 +126,7 @@ def test_backup_that_becomes_healthy_replaces_failing_active(link: Link) -> None
 @on_every_link
 def test_backup_that_becomes_healthy_leaves_a_healthy_active(link: Link) -> None:
     """Becoming healthy changes only Skew_Time if the Active is healthy too."""
-    scene = backup_of(link, 155, health=FAILING, preemption=Preemption.NEVER).wait(300)
+    scene = backup_of(link, 155, health=FAILING, preemption=PreemptionMode.NEVER).wait(300)
     assert scene.health(HEALTHY) == []
     assert scene.remaining_ns == 2_918_750_000
 

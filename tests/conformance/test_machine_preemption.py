@@ -23,7 +23,7 @@ from support.vrrp_scene import (
     on_every_link,
     send,
 )
-from vip_speaker.vrrp.election import Preemption
+from vip_model.vocabulary import PreemptionMode
 
 DUAL_SECOND = LINKS[3]
 
@@ -54,7 +54,7 @@ def test_tie_compares_addresses_as_numbers() -> None:
 @pytest.mark.parametrize("sender", [LOWER, OWN, HIGHER])
 def test_backup_accepts_an_equal_priority_from_any_address(link: Link, sender: int) -> None:
     """Addresses decide between two Actives, not between a Backup and the Active (L1)."""
-    scene = backup(link, preemption=Preemption.ALWAYS).wait(1000)
+    scene = backup(link, preemption=PreemptionMode.ALWAYS).wait(1000)
     scene.hear(200, sender)
     assert scene.remaining_ns == 3_218_750_000
 
@@ -65,7 +65,7 @@ def test_backup_accepts_an_equal_priority_from_any_address(link: Link, sender: i
 @on_every_link
 def test_always(link: Link) -> None:
     """A higher Backup is Active one Active_Down_Interval after its start (L4)."""
-    scene = backup(link, preemption=Preemption.ALWAYS)
+    scene = backup(link, preemption=PreemptionMode.ALWAYS)
     for _ in range(3):
         scene.wait(1000).hear(180)
     scene.wait_for_deadline()
@@ -76,7 +76,7 @@ def test_always(link: Link) -> None:
 @on_every_link
 def test_never(link: Link) -> None:
     """A higher Backup leaves a lower healthy Active alone as long as that one speaks."""
-    scene = backup(link, preemption=Preemption.NEVER)
+    scene = backup(link, preemption=PreemptionMode.NEVER)
     for _ in range(100):
         assert scene.wait(1000).tick() == []
         scene.hear(155)
@@ -86,7 +86,7 @@ def test_never(link: Link) -> None:
 @on_every_link
 def test_delayed(link: Link) -> None:
     """A lower Active is left alone for the delay, then the timer runs out."""
-    scene = backup(link, preemption=Preemption.DELAYED, preemption_delay_ns=10_000_000_000)
+    scene = backup(link, preemption=PreemptionMode.DELAYED, preemption_delay_ns=10_000_000_000)
     for _ in range(10):  # at 0 to 9 s
         scene.hear(180)
         assert scene.remaining_ns == 3_218_750_000
@@ -100,7 +100,7 @@ def test_delayed(link: Link) -> None:
 @on_every_link
 def test_delay_counts_anew_after_a_better_active(link: Link) -> None:
     """The delay is the time for which the Active was lower without a break."""
-    scene = backup(link, preemption=Preemption.DELAYED, preemption_delay_ns=10_000_000_000)
+    scene = backup(link, preemption=PreemptionMode.DELAYED, preemption_delay_ns=10_000_000_000)
     scene.hear(180)
     scene.wait(3000).hear(220)
     scene.wait(3000).hear(180)
@@ -112,7 +112,7 @@ def test_delay_counts_anew_after_a_better_active(link: Link) -> None:
 @on_every_link
 def test_delayed_does_not_delay_after_a_crash(link: Link) -> None:
     """When the lower Active falls silent, the delay has no say."""
-    scene = backup(link, preemption=Preemption.DELAYED, preemption_delay_ns=10**12)
+    scene = backup(link, preemption=PreemptionMode.DELAYED, preemption_delay_ns=10**12)
     scene.hear(180)
     assert scene.remaining_ns == 3_218_750_000
     scene.wait_for_deadline()

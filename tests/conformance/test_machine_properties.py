@@ -33,14 +33,8 @@ from hypothesis.stateful import (
 from support.vrrp_node import Node
 from support.vrrp_scene import HIGHER, LOWER, OTHER, OWN, Link
 from support.vrrp_strategies import group_of, repeatable
-from vip_speaker.vrrp.election import (
-    Address,
-    ElectionConfig,
-    Health,
-    Heard,
-    Instance,
-    Preemption,
-)
+from vip_model.vocabulary import PreemptionMode
+from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard, Instance
 from vip_speaker.vrrp.packet import Advertisement, DecodeError, decode, encode
 
 MILLISECOND_NS = 1_000_000
@@ -67,7 +61,7 @@ class TwoElections(RuleBasedStateMachine):
         link=links,
         priority=priorities,
         interval_ns=intervals_ns,
-        preemption=st.sampled_from(Preemption),
+        preemption=st.sampled_from(PreemptionMode),
         bands=st.booleans(),
         bootstrap=st.booleans(),
         health=st.sampled_from(Health),
@@ -79,7 +73,7 @@ class TwoElections(RuleBasedStateMachine):
         link: Link,
         priority: int,
         interval_ns: int,
-        preemption: Preemption,
+        preemption: PreemptionMode,
         bands: bool,
         bootstrap: bool,
         health: Health,
@@ -260,11 +254,11 @@ class TwoElections(RuleBasedStateMachine):
         which=both,
         priority=priorities,
         interval_ns=intervals_ns,
-        preemption=st.sampled_from(Preemption),
+        preemption=st.sampled_from(PreemptionMode),
         virtual=st.sampled_from([1, 2]),
     )
     def reconfigured(
-        self, which: int, priority: int, interval_ns: int, preemption: Preemption, virtual: int
+        self, which: int, priority: int, interval_ns: int, preemption: PreemptionMode, virtual: int
     ) -> None:
         """The file was edited."""
         node = self.nodes[which]

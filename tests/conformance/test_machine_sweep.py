@@ -29,17 +29,18 @@ from support.vrrp_scene import (
     Scene,
     active,
 )
+from vip_model.vocabulary import PreemptionMode, State
 from vip_speaker.vrrp.actions import Action, SendAdvertisement, StateChanged
-from vip_speaker.vrrp.election import Health, Preemption, State
+from vip_speaker.vrrp.election import Health
 
 HEARD = (0, 1, 99, 100, 101, 154, 155, 254, 255)
 SENDERS = {LOWER: -1, OWN: 0, HIGHER: 1}
 # Preempt_Mode with its delay, and whether a lower Active is to be replaced at once.
 MODES = {
-    "Always": (Preemption.ALWAYS, 0, True),
-    "Never": (Preemption.NEVER, 0, False),
-    "Delayed-over": (Preemption.DELAYED, 0, True),
-    "Delayed-running": (Preemption.DELAYED, 10**15, False),
+    "Always": (PreemptionMode.ALWAYS, 0, True),
+    "Never": (PreemptionMode.NEVER, 0, False),
+    "Delayed-over": (PreemptionMode.DELAYED, 0, True),
+    "Delayed-running": (PreemptionMode.DELAYED, 10**15, False),
 }
 # Base priorities with bands and without.
 ROUTERS = [(True, base) for base in (155, 200, 254, 255)]

@@ -34,10 +34,10 @@ from support.vrrp_scene import (
     changed,
     send,
 )
+from vip_model.vocabulary import PreemptionMode, State
 from vip_speaker.vrrp.actions import Action
-from vip_speaker.vrrp.election import Preemption, State
 
-ALWAYS = Preemption.ALWAYS
+ALWAYS = PreemptionMode.ALWAYS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from support.bare_engine import NAME, SHOWN, BareEngine, router
 from support.network_manifests import VIP
 from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
-from vip_speaker.messages import DesiredGate, FailureAction, Verdict, Verdicts, VerdictState
+from vip_model.vocabulary import FailureAction, GateState
+from vip_speaker.messages import DesiredGate, Verdict, Verdicts
 
 SECOND_VIP = "192.0.2.101"
 
@@ -181,8 +182,8 @@ def test_a_killed_engine_resumes_from_its_files(one: BareEngine) -> None:
 def test_verdicts_decide(one: BareEngine, two: BareEngine) -> None:
     """A failing gate moves the address to a healthy node, a withdrawing one ends candidacy."""
     gates = [DesiredGate(name="web"), DesiredGate(name="disk", action=FailureAction.WITHDRAW)]
-    passing = Verdict(state=VerdictState.PASSING)
-    failing = Verdict(state=VerdictState.FAILING, reason="HTTP 503")
+    passing = Verdict(state=GateState.PASSING)
+    failing = Verdict(state=GateState.FAILING, reason="HTTP 503")
     both = Verdicts(routers={NAME: {"web": passing, "disk": passing}})
     one.desire(router(VIP, gates=gates))
     two.desire(router(VIP, gates=gates, priority=251))
@@ -201,7 +202,7 @@ def test_unknown_verdicts_count_as_failing_at_a_cold_start(one: BareEngine) -> N
     """Nobody else is there, so it serves, at the priority of a failing node."""
     one.desire(router(VIP, gates=[DesiredGate(name="web")]))
     assert one.await_state("Active")["effectivePriority"] == 154
-    one.say_verdicts(Verdicts(routers={NAME: {"web": Verdict(state=VerdictState.PASSING)}}))
+    one.say_verdicts(Verdicts(routers={NAME: {"web": Verdict(state=GateState.PASSING)}}))
     until("health", lambda: (one.router(SHOWN) or {})["effectivePriority"] == 254, 1)
 
 

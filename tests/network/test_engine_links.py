@@ -16,8 +16,9 @@ from vip_lab.capture import Capture
 from vip_lab.host import Host
 from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
+from vip_model.vocabulary import Family
 from vip_speaker.linux.announce import gratuitous_arp
-from vip_speaker.messages import DesiredInstance, DesiredRouter, Family
+from vip_speaker.messages import DesiredInstance, DesiredRouter
 
 SECOND_VIP = "198.51.100.100"
 LIFETIME_SECONDS = 3.0

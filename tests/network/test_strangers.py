@@ -17,7 +17,8 @@ from vip_lab.fleet import Fleet
 from vip_lab.keepalived import Keepalived, KeepalivedInstance, why_no_keepalived
 from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
-from vip_speaker.messages import Family, KnownRouter
+from vip_model.vocabulary import Family
+from vip_speaker.messages import KnownRouter
 
 pytestmark = pytest.mark.skipif(why_no_keepalived() is not None, reason=str(why_no_keepalived()))
 

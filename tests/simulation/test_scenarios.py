@@ -27,7 +27,8 @@ from support.simulation.scene import (
     unplug,
     wait_for_advert,
 )
-from vip_speaker.vrrp.election import Heard, Preemption, State
+from vip_model.vocabulary import PreemptionMode, State
+from vip_speaker.vrrp.election import Heard
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 MS = MILLISECOND_NS
@@ -126,9 +127,9 @@ def test_whole_node_killed_loses_the_address_by_the_kernel() -> None:
 # --- pauses --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preemption", [Preemption.NEVER, Preemption.DELAYED])
+@pytest.mark.parametrize("preemption", [PreemptionMode.NEVER, PreemptionMode.DELAYED])
 @pytest.mark.parametrize("frozen_ms", [3500, 10_000, 60_000])
-def test_pause_longer_than_the_down_interval(frozen_ms: int, preemption: Preemption) -> None:
+def test_pause_longer_than_the_down_interval(frozen_ms: int, preemption: PreemptionMode) -> None:
     """A frozen Active loses the address, thaws as a Backup, and moves nothing (keepalived does)."""
     world = settled(preemption=preemption, preemption_delay_ns=300 * SECOND_NS)
     thaw = freeze(world, "n1")
@@ -283,7 +284,7 @@ def test_stray_priority_zero_moves_nothing() -> None:
 
 def test_equal_priorities_leave_the_sitting_active_alone() -> None:
     """Among equals the sitting Active stays, whatever its address; a crash has one heir."""
-    world = build(4, priorities=(200, 200, 200, 200), preemption=Preemption.ALWAYS)
+    world = build(4, priorities=(200, 200, 200, 200), preemption=PreemptionMode.ALWAYS)
     world["n1"].boot()
     world.run(5 * SECOND_NS)
     world.boot_all()

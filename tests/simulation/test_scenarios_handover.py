@@ -26,7 +26,8 @@ from support.simulation.scene import (
     wait_for_advert,
 )
 from support.simulation.world import World
-from vip_speaker.vrrp.election import Heard, Preemption, State
+from vip_model.vocabulary import PreemptionMode, State
+from vip_speaker.vrrp.election import Heard
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 MS = MILLISECOND_NS
@@ -88,8 +89,8 @@ def test_single_node_yields_and_comes_back() -> None:
     assert moves == transitions(world, since_ns=began_ns)
 
 
-@pytest.mark.parametrize("preemption", list(Preemption))
-def test_failing_gate_moves_the_address(preemption: Preemption) -> None:
+@pytest.mark.parametrize("preemption", list(PreemptionMode))
+def test_failing_gate_moves_the_address(preemption: PreemptionMode) -> None:
     """The healthy successor serves within its Skew_Time of the verdict, whatever Preempt_Mode."""
     world = settled(preemption=preemption)
     with always_held(world):
@@ -245,7 +246,7 @@ def test_old_advert_after_priority_zero() -> None:
 
 def test_better_node_returns_and_preempts() -> None:
     """With Always the better node is Active exactly its down interval after its start (L4)."""
-    world = settled(preemption=Preemption.ALWAYS)
+    world = settled(preemption=PreemptionMode.ALWAYS)
     stop(world, "n1")
     world.run(10 * SECOND_NS)
     assert active(world) == "n2"
@@ -261,9 +262,9 @@ def test_better_node_returns_and_preempts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preemption", "after_ms"), [(Preemption.NEVER, None), (Preemption.DELAYED, 8_000)]
+    ("preemption", "after_ms"), [(PreemptionMode.NEVER, None), (PreemptionMode.DELAYED, 8_000)]
 )
-def test_better_node_returns_and_waits(preemption: Preemption, after_ms: int | None) -> None:
+def test_better_node_returns_and_waits(preemption: PreemptionMode, after_ms: int | None) -> None:
     """With Never it stays Backup; with Delayed it takes over after the delay and its timer."""
     world = settled(preemption=preemption, preemption_delay_ns=5 * SECOND_NS)
     boot = power_off(world, "n1")

@@ -8,8 +8,9 @@ from typing import Any
 from vip_lab.host import Host
 from vip_lab.speaker import Speaker
 from vip_lab.wait import until
+from vip_model.vocabulary import Family
 from vip_speaker import messages
-from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, Family, Verdicts
+from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, Verdicts
 
 NAME = "vip.default.web"
 SHOWN = "default/web"

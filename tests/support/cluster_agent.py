@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from support.fake_engine import FakeEngine, serving
 from vip_lab.kubernetes.place import Place
 from vip_lab.process import Process
+from vip_model.vocabulary import Family, GateState
 from vip_speaker.messages import (
     Counters,
     Desired,
-    Family,
     ForeignRouter,
     ForeignRouters,
     InterfaceReport,
@@ -29,7 +29,6 @@ from vip_speaker.messages import (
     ToEngine,
     Transition,
     Verdicts,
-    VerdictState,
     encode,
 )
 
@@ -64,7 +63,7 @@ class PlayedEngine(FakeEngine):
         """Return whether it was told to run a router, and nothing else since."""
         return self.desired is not None and any(each.name == name for each in self.desired.routers)
 
-    def verdict(self, router: str, gate: str) -> VerdictState | None:
+    def verdict(self, router: str, gate: str) -> GateState | None:
         """Return the verdict that it was told last."""
         told = self.of_type(Verdicts)
         found = told[-1].routers.get(router, {}).get(gate) if told else None

@@ -12,8 +12,8 @@ from vip_kube.kinds import LEASES, SPEAKERS, VIRTUAL_ROUTERS
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
+from vip_model.vocabulary import GateState
 from vip_speaker.agent.heartbeat import APPLIED_REVISION, lease_name
-from vip_speaker.messages import VerdictState
 
 
 def router(
@@ -80,7 +80,7 @@ class Scene:
         """Wait until the engine was told to run the router."""
         await until("the engine to be told", lambda: self.engine.runs(self.router))
 
-    async def judged(self, gate: str, state: VerdictState, seconds: float = 10.0) -> None:
+    async def judged(self, gate: str, state: GateState, seconds: float = 10.0) -> None:
         """Wait until the engine was told that verdict."""
         await until(
             f"{gate} to be {state}",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_interface
 from typing import cast
 
+from vip_model.vocabulary import Family
 from vip_speaker.linux.rtnetlink import InterfaceAddress, Link
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredInstance, DesiredRouter, Family
+from vip_speaker.messages import DesiredInstance, DesiredRouter
 
 MAC = bytes.fromhex("020000000011")
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vip_speaker.messages import (
-    Counters,
-    Family,
-    GateStatus,
-    RouterStatus,
-    Status,
-    VerdictState,
-)
+from vip_model.vocabulary import Family, GateState
+from vip_speaker.messages import Counters, GateStatus, RouterStatus, Status
 
 
 def router_status(**changes: Any) -> RouterStatus:
@@ -28,7 +22,7 @@ def router_status(**changes: Any) -> RouterStatus:
         "advertisement_interval_milliseconds": 1000,
         "since": "2026-01-01T00:00:00.500Z",
         "addresses": ["192.0.2.100"],
-        "gates": [GateStatus(name="nginx", state=VerdictState.PASSING, reason="HTTP 200")],
+        "gates": [GateStatus(name="nginx", state=GateState.PASSING, reason="HTTP 200")],
         "counters": Counters(
             advertisements_sent=12, transitions=2, drops={"Checksum": 3}, priority_zero_received=1
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
@@ -12,7 +13,7 @@ from vip_speaker.vrrp.actions import (
     SendAdvertisement,
     StateChanged,
 )
-from vip_speaker.vrrp.election import ElectionConfig, Health, State
+from vip_speaker.vrrp.election import ElectionConfig, Health
 from vip_speaker.vrrp.machine import Election
 
 SECOND_NS = 1_000_000_000

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
@@ -22,7 +23,7 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard, Instance, State
+from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard, Instance
 from vip_speaker.vrrp.machine import Election
 
 MILLISECOND_NS = 1_000_000

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_engine import FakeEngine, serving, until
+from vip_model.vocabulary import GateState
 from vip_speaker.agent import client as client_module
 from vip_speaker.agent.client import EngineClient
 from vip_speaker.messages import (
@@ -21,11 +22,10 @@ from vip_speaker.messages import (
     Transition,
     Verdict,
     Verdicts,
-    VerdictState,
 )
 
 DESIRED = Desired(node="n1", revision=7, complete=True)
-VERDICTS = Verdicts(routers={"vip.shop.web": {"nginx": Verdict(state=VerdictState.PASSING)}})
+VERDICTS = Verdicts(routers={"vip.shop.web": {"nginx": Verdict(state=GateState.PASSING)}})
 TRANSITION = Transition(
     router="vip.shop.web",
     previous="Backup",

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import FailureAction
 from vip_speaker.agent.cluster import NODE_GATE, PLACE_GATE, ClusterState, View
 from vip_speaker.agent.desired import WantedGate
 from vip_speaker.engine import cache
-from vip_speaker.messages import DesiredGate, DesiredRouter, FailureAction
+from vip_speaker.messages import DesiredGate, DesiredRouter
 
 NODE = "n1"
 DAY = 24 * 3600.0

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import GateState
 from vip_speaker.agent.desired import WantedGate
 from vip_speaker.agent.gate_runner import GateRunner
 from vip_speaker.agent.report import GateDetail
 from vip_speaker.gates.verdict import Outcome, Tally
-from vip_speaker.messages import Verdict, Verdicts, VerdictState
+from vip_speaker.messages import Verdict, Verdicts
 
 WEB = ("vip.shop.web", "nginx")
 DATABASE = ("vip.shop.database", "port")
@@ -109,7 +110,7 @@ async def test_an_unchanged_gate_runs_on_with_its_verdict(scene: Scene) -> None:
     await scene.runner.apply({WEB: gate(), DATABASE: gate("port")})
 
     assert scene.made[0].stopped == 0
-    assert scene.runner.verdicts().routers["vip.shop.web"]["nginx"].state is VerdictState.PASSING
+    assert scene.runner.verdicts().routers["vip.shop.web"]["nginx"].state is GateState.PASSING
 
 
 async def test_a_changed_gate_starts_anew(scene: Scene) -> None:
@@ -129,7 +130,7 @@ async def test_unknown_verdicts_are_not_told(scene: Scene) -> None:
     scene.made[0].count(passed=True)
 
     assert scene.runner.verdicts() == Verdicts(
-        routers={"vip.shop.web": {"nginx": Verdict(state=VerdictState.PASSING, reason="up")}}
+        routers={"vip.shop.web": {"nginx": Verdict(state=GateState.PASSING, reason="up")}}
     )
 
 
@@ -143,10 +144,10 @@ async def test_a_gate_that_cannot_be_made_fails_alone(
     assert scene.runner.verdicts().routers == {
         "vip.shop.web": {
             "nginx": Verdict(
-                state=VerdictState.FAILING, reason="it could not be started: Invalid IPv6 URL"
+                state=GateState.FAILING, reason="it could not be started: Invalid IPv6 URL"
             )
         },
-        "vip.shop.database": {"port": Verdict(state=VerdictState.PASSING, reason="up")},
+        "vip.shop.database": {"port": Verdict(state=GateState.PASSING, reason="up")},
     }
     (problem,) = scene.runner.problems({WEB[0]: "shop/web"})
     assert problem == "Gate nginx of shop/web could not be started: Invalid IPv6 URL"
@@ -164,7 +165,7 @@ async def test_a_gate_whose_start_raises_is_stopped(scene: Scene) -> None:
     await scene.runner.apply({WEB: gate()})
 
     assert scene.made[0].stopped == 1
-    assert scene.runner.verdicts().routers["vip.shop.web"]["nginx"].state is VerdictState.FAILING
+    assert scene.runner.verdicts().routers["vip.shop.web"]["nginx"].state is GateState.FAILING
 
 
 async def test_a_gate_whose_end_raises_ends_nothing_else(
@@ -187,8 +188,8 @@ async def test_two_gates_of_one_router(scene: Scene) -> None:
 
     assert scene.runner.verdicts().routers == {
         "vip.shop.web": {
-            "nginx": Verdict(state=VerdictState.PASSING, reason="up"),
-            "port": Verdict(state=VerdictState.FAILING, reason="down"),
+            "nginx": Verdict(state=GateState.PASSING, reason="up"),
+            "port": Verdict(state=GateState.FAILING, reason="down"),
         }
     }
 
@@ -227,7 +228,7 @@ async def test_details(scene: Scene) -> None:
         router="shop/web",
         name="nginx",
         kind="httpGet",
-        state=VerdictState.PASSING,
+        state=GateState.PASSING,
         reason="up",
         since="2026-01-01T00:00:00.123Z",
         last_outcome="down",
@@ -235,6 +236,6 @@ async def test_details(scene: Scene) -> None:
     )
     assert (database.router, database.state, database.since) == (
         "vip.shop.database",
-        VerdictState.UNKNOWN,
+        GateState.UNKNOWN,
         "",
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from vip_model.vocabulary import Family
 from vip_speaker.agent.cluster import ClusterState
-from vip_speaker.messages import Family, KnownRouter
+from vip_speaker.messages import KnownRouter
 
 
 def router(*nodes: str, name: str = "web", vrid: int = 51, **spec: Any) -> dict[str, Any]:

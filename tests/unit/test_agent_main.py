@@ -15,6 +15,7 @@ import pytest
 from support.fake_engine import FakeEngine, serving, until
 from support.manifests import http_gate, virtual_ip
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import GateState
 from vip_speaker import probe
 from vip_speaker.agent import files
 from vip_speaker.agent import main as main_module
@@ -22,7 +23,7 @@ from vip_speaker.agent.main import Agent, source_of
 from vip_speaker.gates import http_get
 from vip_speaker.gates.periodic import PeriodicGate
 from vip_speaker.gates.surroundings import Site
-from vip_speaker.messages import Desired, DesiredGate, Verdict, Verdicts, VerdictState
+from vip_speaker.messages import Desired, DesiredGate, Verdict, Verdicts
 from vip_speaker.settings import LIFELINE_VARIABLE, Settings
 
 
@@ -91,7 +92,7 @@ def newest(engine: FakeEngine) -> dict[str, Verdict]:
     return engine.of_type(Verdicts)[-1].routers["vip.shop.web"]
 
 
-def states(engine: FakeEngine) -> list[VerdictState]:
+def states(engine: FakeEngine) -> list[GateState]:
     """Return the states of the one gate, as the engine was told."""
     return [message.routers["vip.shop.web"]["http"].state for message in engine.of_type(Verdicts)]
 
@@ -142,7 +143,7 @@ async def test_verdicts_reach_the_engine(file: Path, backend: Backend) -> None:
         told = states(engine)
         last = engine.of_type(Verdicts)[-1].routers["vip.shop.web"]["http"]
 
-    assert told == [VerdictState.PASSING, VerdictState.FAILING, VerdictState.PASSING]
+    assert told == [GateState.PASSING, GateState.FAILING, GateState.PASSING]
     assert last.reason == f"HTTP 200 from http://127.0.0.1:{backend.port}/"
 
 
@@ -161,8 +162,8 @@ async def test_a_gate_that_cannot_be_started_is_a_problem_and_no_more(
     file.write_text(virtual_ip(gates=[http_gate(backend.port), http_gate(backend.port, "odd")]))
     async with speaker(file) as (engine, agent, task):
         await until(lambda: bool(engine.of_type(Verdicts)) and "http" in newest(engine))
-        assert newest(engine)["http"].state is VerdictState.PASSING
-        assert newest(engine)["odd"].state is VerdictState.FAILING
+        assert newest(engine)["http"].state is GateState.PASSING
+        assert newest(engine)["odd"].state is GateState.FAILING
         assert (await agent.report()).configuration.problems == [
             "Gate odd of shop/web could not be started: no such thing"
         ]
@@ -192,7 +193,7 @@ async def test_an_edit_keeps_the_verdict_of_the_same_gate(file: Path, backend: B
         await until(lambda: len(engine.of_type(Verdicts)) >= 2)
         told = states(engine)
 
-    assert set(told) == {VerdictState.PASSING}
+    assert set(told) == {GateState.PASSING}
 
 
 async def test_a_removed_gate_is_no_longer_told(file: Path, backend: Backend) -> None:
@@ -211,7 +212,7 @@ async def test_gates_that_need_a_cluster_are_told_as_not_applicable(file: Path) 
     async with speaker(file) as (engine, _agent, _task):
         await until(lambda: bool(engine.of_type(Verdicts)))
 
-        assert states(engine) == [VerdictState.NOT_APPLICABLE]
+        assert states(engine) == [GateState.NOT_APPLICABLE]
 
 
 async def test_the_interface_is_the_engines_own_business(file: Path) -> None:
@@ -246,7 +247,7 @@ async def test_stop_waits_for_the_engine(file: Path, backend: Backend) -> None:
         await until(lambda: bool(engine.of_type(Verdicts)))
         agent.stop()
         backend.status = 503
-        await until(lambda: states(engine)[-1] is VerdictState.FAILING)
+        await until(lambda: states(engine)[-1] is GateState.FAILING)
         assert not task.done()
         engine.hang_up()
         async with asyncio.timeout(5):

@@ -7,9 +7,10 @@ import time
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.statuses import router_status, status
+from vip_model.vocabulary import Family, GateState
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, GateDetail, Report
-from vip_speaker.messages import Family, Status, VerdictState
+from vip_speaker.messages import Status
 
 ROUTER = {
     "node": "n1",
@@ -22,7 +23,7 @@ GATE = GateDetail(
     router="shop/web",
     name="nginx",
     kind="httpGet",
-    state=VerdictState.FAILING,
+    state=GateState.FAILING,
     reason="HTTP 503",
     since="2026-01-01T00:00:00Z",
 )

@@ -13,18 +13,17 @@ from support.speaker_api import NODE, SpeakerApi, node
 from support.statuses import router_status, status
 from vip_kube.client import Client
 from vip_model.resources.speaker import SpeakerStatus
+from vip_model.vocabulary import GateState
 from vip_speaker.agent import reporter as module
 from vip_speaker.agent import speaker_status
 from vip_speaker.agent.reporter import Reporter
 from vip_speaker.agent.start_gate import NodeWatch
-from vip_speaker.messages import GateStatus, Status, VerdictState
+from vip_speaker.messages import GateStatus, Status
 
 LONG = 3600.0
 
 
-def engine(
-    reason: str, *, gate: VerdictState = VerdictState.FAILING, state: str = "Backup"
-) -> Status:
+def engine(reason: str, *, gate: GateState = GateState.FAILING, state: str = "Backup") -> Status:
     """Return a status with one gate."""
     gates = [GateStatus(name="web", state=gate, reason=reason)]
     return status(router_status(state=state, gates=gates))
@@ -100,8 +99,8 @@ async def test_the_newest_reason_is_written_in_time(
 @pytest.mark.parametrize(
     "other",
     [
-        engine("HTTP 200", gate=VerdictState.PASSING),
-        engine("HTTP 503", gate=VerdictState.UNKNOWN),
+        engine("HTTP 200", gate=GateState.PASSING),
+        engine("HTTP 503", gate=GateState.UNKNOWN),
         engine("HTTP 503", state="Active"),
         engine("HTTP 503", state="Initialize"),
         status(),
@@ -173,5 +172,5 @@ def test_prose_is_about_gates() -> None:
     (router,) = speaker_status.without_prose(found).virtual_routers
     (gate,) = router.gates
 
-    assert (gate.name, gate.state, gate.reason) == ("web", VerdictState.FAILING, "")
+    assert (gate.name, gate.state, gate.reason) == ("web", GateState.FAILING, "")
     assert (router.state, router.reason) == ("Active", found.virtual_routers[0].reason)

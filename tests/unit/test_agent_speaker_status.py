@@ -8,8 +8,9 @@ import pytest
 
 from support.statuses import router_status, status
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, ReportedInterface
+from vip_model.vocabulary import Family, GateState
 from vip_speaker.agent.speaker_status import to_document, with_engine, without_engine
-from vip_speaker.messages import Family, GateStatus, InterfaceReport, VerdictState
+from vip_speaker.messages import GateStatus, InterfaceReport
 
 FEATURES = ("gate/pods",)
 ETH0 = InterfaceReport(
@@ -17,7 +18,7 @@ ETH0 = InterfaceReport(
 )
 
 
-def gate(state: VerdictState, reason: str = "HTTP 503", *, stale: bool = False) -> GateStatus:
+def gate(state: GateState, reason: str = "HTTP 503", *, stale: bool = False) -> GateStatus:
     """Return a gate nginx."""
     return GateStatus(name="nginx", state=state, reason=reason, stale=stale)
 
@@ -59,7 +60,7 @@ def test_the_instances_of_a_router_are_one_claim() -> None:
 
 def test_an_active_router_with_a_failing_gate() -> None:
     """The claim names the gate; that is no trouble besides."""
-    found = with_engine(status(router_status(gates=[gate(VerdictState.FAILING)])), FEATURES, {})
+    found = with_engine(status(router_status(gates=[gate(GateState.FAILING)])), FEATURES, {})
 
     assert found.active[0].failing_gates == ("nginx",)
     assert found.abnormal == ()
@@ -82,7 +83,7 @@ def test_a_healthy_backup_is_not_listed() -> None:
         ),
         ({"state": "Initialize", "gates": []}, "Initialize", "NotStarted"),
         (
-            {"state": "Initialize", "reason": "Withdrawn", "gates": [gate(VerdictState.FAILING)]},
+            {"state": "Initialize", "reason": "Withdrawn", "gates": [gate(GateState.FAILING)]},
             "Initialize",
             "Withdrawn; Gate nginx fails: HTTP 503",
         ),
@@ -92,22 +93,22 @@ def test_a_healthy_backup_is_not_listed() -> None:
             "Yielding: GateFailed",
         ),
         (
-            {"state": "Backup", "gates": [gate(VerdictState.FAILING)]},
+            {"state": "Backup", "gates": [gate(GateState.FAILING)]},
             "Backup",
             "Gate nginx fails: HTTP 503",
         ),
         (
-            {"state": "Backup", "gates": [gate(VerdictState.UNKNOWN, "No verdict yet")]},
+            {"state": "Backup", "gates": [gate(GateState.UNKNOWN, "No verdict yet")]},
             "Backup",
             "Gate nginx is unknown: No verdict yet",
         ),
         (
-            {"state": "Backup", "gates": [gate(VerdictState.PASSING, "HTTP 200", stale=True)]},
+            {"state": "Backup", "gates": [gate(GateState.PASSING, "HTTP 200", stale=True)]},
             "Backup",
             "Gate nginx is stale, it was Passing: HTTP 200",
         ),
         (
-            {"state": "Active", "gates": [gate(VerdictState.PASSING, "HTTP 200", stale=True)]},
+            {"state": "Active", "gates": [gate(GateState.PASSING, "HTTP 200", stale=True)]},
             "Active",
             "Gate nginx is stale, it was Passing: HTTP 200",
         ),
@@ -122,7 +123,7 @@ def test_what_is_abnormal(changes: dict[str, Any], state: str, reason: str) -> N
 
 def test_gates_that_do_not_count_are_no_trouble() -> None:
     """NotApplicable is as good as Passing."""
-    assert abnormal(state="Backup", gates=[gate(VerdictState.NOT_APPLICABLE)]) == ()
+    assert abnormal(state="Backup", gates=[gate(GateState.NOT_APPLICABLE)]) == ()
 
 
 def test_an_unreadable_version_is_trouble() -> None:

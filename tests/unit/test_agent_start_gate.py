@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from vip_model.vocabulary import GateState
 from vip_speaker.agent.start_gate import NodeWatch, StartGate, internal_address, is_ready
-from vip_speaker.messages import VerdictState
 
 BOOT = "this-boot"
 
@@ -73,8 +73,8 @@ async def test_unknown_until_seen_ready_then_passing_for_ever() -> None:
     watch.upsert(node("False"))
     watch.delete(node("False"))
     states.append(gate.verdict.state)
-    assert states == [VerdictState.UNKNOWN, VerdictState.UNKNOWN, VerdictState.PASSING]
-    assert told == [VerdictState.PASSING]
+    assert states == [GateState.UNKNOWN, GateState.UNKNOWN, GateState.PASSING]
+    assert told == [GateState.PASSING]
 
 
 async def test_a_gate_that_begins_later() -> None:
@@ -85,7 +85,7 @@ async def test_a_gate_that_begins_later() -> None:
     gate.start()
     watch.upsert(node(uid="uid-2"))
 
-    assert gate.verdict.state is VerdictState.PASSING
+    assert gate.verdict.state is GateState.PASSING
     assert told == []
 
 

@@ -7,17 +7,9 @@ from typing import Any
 import msgspec
 
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.vocabulary import Checksum, FailureAction, Family, PreemptionMode
 from vip_speaker.agent.desired import desired_router, known_routers
-from vip_speaker.messages import (
-    Checksum,
-    DesiredGate,
-    DesiredInstance,
-    DesiredRouter,
-    FailureAction,
-    Family,
-    KnownRouter,
-    PreemptionMode,
-)
+from vip_speaker.messages import DesiredGate, DesiredInstance, DesiredRouter, KnownRouter
 
 
 def virtual_router(**spec: Any) -> VirtualRouter:

@@ -14,12 +14,13 @@ import pytest
 
 from support.fake_engine import until
 from support.statuses import router_status, status
+from vip_model.vocabulary import GateState
 from vip_speaker.agent import metrics, web
 from vip_speaker.agent.report import Configuration, GateDetail, Report
-from vip_speaker.messages import Status, VerdictState
+from vip_speaker.messages import Status
 
 GATE = GateDetail(
-    router="shop/web", name="nginx", kind="httpGet", state=VerdictState.UNKNOWN, reason="none yet"
+    router="shop/web", name="nginx", kind="httpGet", state=GateState.UNKNOWN, reason="none yet"
 )
 
 

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from support.engine_node import NODE, address, link, router, view
+from vip_model.vocabulary import Family
 from vip_speaker.engine.compile import (
     NotPlaceableError,
     address_lifetime_seconds,
@@ -17,7 +18,7 @@ from vip_speaker.engine.compile import (
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredInstance, DesiredRouter, Family
+from vip_speaker.messages import DesiredInstance, DesiredRouter
 
 
 def refusal(wanted: DesiredRouter, seen: NetworkView) -> str:

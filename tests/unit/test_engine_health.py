@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from vip_model.vocabulary import FailureAction, GateState
 from vip_speaker.engine.health import GateBook, fold
-from vip_speaker.messages import DesiredGate, FailureAction, GateStatus, Verdict, VerdictState
+from vip_speaker.messages import DesiredGate, GateStatus, Verdict
 from vip_speaker.vrrp.election import Health
 
 LOWER = DesiredGate(name="web")
 WITHDRAW = DesiredGate(name="disk", action=FailureAction.WITHDRAW)
 CARRIER = DesiredGate(name="uplink", interface="eth1")
 
-PASSING = Verdict(state=VerdictState.PASSING, reason="HTTP 200")
-FAILING = Verdict(state=VerdictState.FAILING, reason="HTTP 503")
-NOT_APPLICABLE = Verdict(state=VerdictState.NOT_APPLICABLE)
+PASSING = Verdict(state=GateState.PASSING, reason="HTTP 200")
+FAILING = Verdict(state=GateState.FAILING, reason="HTTP 503")
+NOT_APPLICABLE = Verdict(state=GateState.NOT_APPLICABLE)
 
 
 def judge(book: GateBook, *gates: DesiredGate, **verdicts: Verdict) -> Health:
@@ -38,7 +39,7 @@ def cold() -> GateBook:
 )
 def test_fold(failing: list[str], expected: Health) -> None:
     """The worst action of a failing gate decides."""
-    statuses = [GateStatus(name=name, state=VerdictState.FAILING) for name in failing]
+    statuses = [GateStatus(name=name, state=GateState.FAILING) for name in failing]
     assert fold([LOWER, WITHDRAW], statuses) is expected
 
 

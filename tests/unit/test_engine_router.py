@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 
 from support.engine_node import NODE, address, link, router, view
+from vip_model.vocabulary import State
 from vip_speaker.engine import prober
 from vip_speaker.engine.channels import Channel, Channels
 from vip_speaker.engine.compile import Placed, place
@@ -34,7 +35,7 @@ from vip_speaker.linux.probe import Answer
 from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter
-from vip_speaker.vrrp.election import Health, State
+from vip_speaker.vrrp.election import Health
 
 VIP = "192.0.2.100"
 MS = 1_000_000

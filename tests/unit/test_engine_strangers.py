@@ -6,8 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from vip_model.vocabulary import Family
 from vip_speaker.engine.strangers import Limits, Ours, Stranger, Strangers, ours
-from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, Family, KnownRouter
+from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter
 
 SECOND = 1_000_000_000
 ETH0, ETH1 = 2, 3

@@ -7,13 +7,14 @@ import pytest
 
 from support.fake_surroundings import FakeSurroundings
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import GateState
 from vip_speaker.gates import registry
 from vip_speaker.gates.endpoints import judge
 from vip_speaker.gates.registry import RunningGate
 from vip_speaker.gates.surroundings import ServiceView, Site
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
-PASSING, FAILING, UNKNOWN = VerdictState.PASSING, VerdictState.FAILING, VerdictState.UNKNOWN
+PASSING, FAILING, UNKNOWN = GateState.PASSING, GateState.FAILING, GateState.UNKNOWN
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ class Told:
         (ServiceView(exists=True), FAILING, "no ready endpoint of Service web"),
     ],
 )
-def test_verdict_of_a_view(view: ServiceView, state: VerdictState, reason: str) -> None:
+def test_verdict_of_a_view(view: ServiceView, state: GateState, reason: str) -> None:
     """With policy Local only endpoints of this node count, otherwise all of them do."""
     assert judge("web", view) == Verdict(state=state, reason=reason)
 

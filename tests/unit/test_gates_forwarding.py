@@ -14,12 +14,12 @@ from support.cluster_agent import until
 from support.fake_surroundings import FakeSurroundings
 from support.http_program import Program
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import GateState
 from vip_speaker.gates import forwarding, registry
 from vip_speaker.gates.registry import RunningGate
 from vip_speaker.gates.surroundings import ServiceView, Site
-from vip_speaker.messages import VerdictState
 
-PASSING, FAILING, UNKNOWN = VerdictState.PASSING, VerdictState.FAILING, VerdictState.UNKNOWN
+PASSING, FAILING, UNKNOWN = GateState.PASSING, GateState.FAILING, GateState.UNKNOWN
 HOST = "127.0.0.1"
 NOTHING_HERE = ServiceView(exists=True, local=True, ready_anywhere=2)
 
@@ -33,7 +33,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.proxy = Program()
-        self.states: list[VerdictState] = []
+        self.states: list[GateState] = []
         self.surroundings = FakeSurroundings()
         self.told = 0
         spec = msgspec.convert({"name": "g", "endpoints": {"serviceRef": {"name": "web"}}}, Gate)
@@ -42,7 +42,7 @@ class Stage:
         self.ready = NOTHING_HERE
 
     @property
-    def state(self) -> VerdictState:
+    def state(self) -> GateState:
         """Of the gate, now."""
         return self.gate.verdict.state
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from support.fake_engine import until
+from vip_model.vocabulary import GateState
 from vip_speaker.gates import names
 from vip_speaker.gates.http_get import HTTPProbe
 from vip_speaker.gates.names import Lookup
 from vip_speaker.gates.periodic import PeriodicGate, Probe, Schedule
 from vip_speaker.gates.tcp_socket import TCPProbe
-from vip_speaker.messages import VerdictState
 
 HANGS = "db.slow.example"
 FAST = "web.fast.example"
@@ -102,16 +102,16 @@ async def test_names_that_hang_hold_up_no_gate_on_localhost(
     healthy = [gate(KINDS[kind](host, port)) for host in ("localhost", "LOCALHOST.", "127.0.0.1")]
     for each in slow:
         each.start()
-    await until(lambda: all(each.verdict.state is VerdictState.FAILING for each in slow))
+    await until(lambda: all(each.verdict.state is GateState.FAILING for each in slow))
     for each in healthy:
         each.start()
-    await until(lambda: all(each.verdict.state is VerdictState.PASSING for each in healthy))
+    await until(lambda: all(each.verdict.state is GateState.PASSING for each in healthy))
     async with asyncio.timeout(5):
         await asyncio.to_thread(lambda: None)
     assert resolver.hanging <= names.THREADS
 
     await asyncio.gather(*(each.stop() for each in [*slow, *healthy]))
-    assert {each.verdict.state for each in healthy} == {VerdictState.PASSING}
+    assert {each.verdict.state for each in healthy} == {GateState.PASSING}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,7 +124,7 @@ async def test_one_name_that_hangs_takes_one_thread(
     slow.start()
     await until(lambda: slow.tally.in_a_row >= 5)
     other.start()
-    await until(lambda: other.verdict.state is VerdictState.PASSING)
+    await until(lambda: other.verdict.state is GateState.PASSING)
     await until(lambda: slow.tally.in_a_row >= 10)
 
     assert resolver.asked[HANGS] == 1

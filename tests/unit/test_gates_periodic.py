@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from vip_model.vocabulary import GateState
 from vip_speaker.gates.periodic import PeriodicGate, Schedule, next_due
 from vip_speaker.gates.verdict import Outcome
-from vip_speaker.messages import VerdictState
 
 PASS = Outcome(passed=True, reason="fine")
 FAIL = Outcome(passed=False, reason="broken")
@@ -52,9 +52,9 @@ class ScriptedProbe:
 @asynccontextmanager
 async def running(
     probe: ScriptedProbe, *, period: float = 0.01, timeout: float = 1.0, failures: int = 2
-) -> AsyncIterator[tuple[PeriodicGate, list[VerdictState]]]:
+) -> AsyncIterator[tuple[PeriodicGate, list[GateState]]]:
     """Run a gate; yield it with the states that it reported."""
-    seen: list[VerdictState] = []
+    seen: list[GateState] = []
     schedule = Schedule(period, timeout, success_threshold=1, failure_threshold=failures)
     gate = PeriodicGate(schedule, probe, lambda: seen.append(gate.verdict.state))
     gate.start()
@@ -77,7 +77,7 @@ async def test_reports_each_change_once() -> None:
     async with running(probe) as (_gate, seen):
         await until(lambda: probe.asked >= 8)
 
-    assert seen == [VerdictState.PASSING, VerdictState.FAILING, VerdictState.PASSING]
+    assert seen == [GateState.PASSING, GateState.FAILING, GateState.PASSING]
 
 
 async def test_a_probe_beyond_its_timeout_has_failed() -> None:
@@ -86,7 +86,7 @@ async def test_a_probe_beyond_its_timeout_has_failed() -> None:
     async with running(probe, timeout=0.02, failures=1) as (gate, seen):
         await until(lambda: bool(seen))
 
-        assert gate.verdict.state is VerdictState.FAILING
+        assert gate.verdict.state is GateState.FAILING
         assert gate.verdict.reason == "no answer within 20 ms from the script"
 
 
@@ -105,7 +105,7 @@ async def test_a_broken_probe_counts_as_failed_and_is_asked_again() -> None:
     async with running(probe, failures=1) as (gate, seen):
         await until(lambda: len(seen) == 2)
 
-        assert seen == [VerdictState.FAILING, VerdictState.PASSING]
+        assert seen == [GateState.FAILING, GateState.PASSING]
         assert gate.verdict.reason == "fine"
 
 

@@ -14,12 +14,13 @@ import pytest
 from support.fake_surroundings import FakeSurroundings, pod
 from support.http_program import Program
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import GateState
 from vip_speaker.gates import registry
 from vip_speaker.gates.registry import RunningGate
 from vip_speaker.gates.surroundings import Site
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
-PASSING, FAILING, UNKNOWN = VerdictState.PASSING, VerdictState.FAILING, VerdictState.UNKNOWN
+PASSING, FAILING, UNKNOWN = GateState.PASSING, GateState.FAILING, GateState.UNKNOWN
 A, B = "127.0.0.2", "127.0.0.3"
 
 
@@ -51,7 +52,7 @@ class Stage:
         return gate
 
     @property
-    def states(self) -> list[VerdictState]:
+    def states(self) -> list[GateState]:
         """The states that were reported, each once however often its reason changed."""
         return [state for state, _again in groupby(verdict.state for verdict in self.verdicts)]
 

@@ -10,12 +10,13 @@ import pytest
 from support.fake_surroundings import FakeSurroundings, pod
 from vip_model.resources.gate import Gate, LabelSelector
 from vip_model.selectors import in_words, matches
+from vip_model.vocabulary import GateState
 from vip_speaker.gates import registry
 from vip_speaker.gates.pods import ProbedPod, judge_probed
 from vip_speaker.gates.surroundings import LocalPod, Site
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
-PASSING, FAILING, UNKNOWN = VerdictState.PASSING, VerdictState.FAILING, VerdictState.UNKNOWN
+PASSING, FAILING, UNKNOWN = GateState.PASSING, GateState.FAILING, GateState.UNKNOWN
 WEB: dict[str, Any] = {"matchLabels": {"app": "web"}}
 
 
@@ -29,7 +30,7 @@ class Scene:
         self.gate = registry.create(spec, self._note, Site("shop", self.surroundings))
 
     @property
-    def states(self) -> list[VerdictState]:
+    def states(self) -> list[GateState]:
         """The states that were reported."""
         return [verdict.state for verdict in self.verdicts]
 
@@ -91,7 +92,7 @@ def scene() -> Scene:
     ],
 )
 async def test_verdict_on_pods(
-    scene: Scene, pods: list[LocalPod], state: VerdictState, reason: str
+    scene: Scene, pods: list[LocalPod], state: GateState, reason: str
 ) -> None:
     """One ready pod that is not being deleted is enough, and the reason names it."""
     scene.surroundings.set_pods(*pods)
@@ -235,7 +236,7 @@ BAD = Verdict(state=FAILING, reason="HTTP 503")
     ],
 )
 def test_verdict_on_several_probes(
-    ready: list[ProbedPod], state: VerdictState | None, reason: str, before: VerdictState
+    ready: list[ProbedPod], state: GateState | None, reason: str, before: GateState
 ) -> None:
     """A pass decides before a failure, and where nothing is decided (None) the state stays."""
     assert judge_probed(ready, before) == Verdict(state=state or before, reason=reason)

@@ -11,11 +11,12 @@ import pytest
 
 from vip_model.resources.gate import CLUSTER_GATE_KINDS, GATE_KINDS, Gate
 from vip_model.support import BUILT_GATE_KINDS
+from vip_model.vocabulary import GateState
 from vip_speaker import gates
 from vip_speaker.agent.desired import ENGINE_GATE_KINDS
 from vip_speaker.gates import registry
 from vip_speaker.gates.periodic import Schedule, schedule_of
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
 
 def gate(**fields: object) -> Gate:
@@ -87,7 +88,7 @@ async def test_each_kind_runs(kind: str, reason: str) -> None:
             await changed.wait()
         await running.stop()
 
-    expected = Verdict(state=VerdictState.PASSING, reason=reason.format(port=port))
+    expected = Verdict(state=GateState.PASSING, reason=reason.format(port=port))
     assert running.verdict == expected
 
 
@@ -102,6 +103,6 @@ async def test_a_gate_that_needs_a_cluster_does_not_count(condition: dict[str, o
 
     (kind,) = condition
     assert running.verdict == Verdict(
-        state=VerdictState.NOT_APPLICABLE,
+        state=GateState.NOT_APPLICABLE,
         reason=f"{kind} needs Kubernetes and does not count without",
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vip_model.vocabulary import GateState
 from vip_speaker.gates.verdict import Outcome, Tally
-from vip_speaker.messages import VerdictState
 
 PASS = Outcome(passed=True, reason="HTTP 200")
 FAIL = Outcome(passed=False, reason="HTTP 503")
 
 
-def states(tally: Tally, outcomes: list[Outcome]) -> list[VerdictState]:
+def states(tally: Tally, outcomes: list[Outcome]) -> list[GateState]:
     """Return the state after each outcome."""
     seen = []
     for now, outcome in enumerate(outcomes):
@@ -25,18 +25,18 @@ def test_starts_unknown() -> None:
     """A gate that was never asked has no verdict."""
     tally = Tally(success_threshold=1, failure_threshold=2)
 
-    assert tally.verdict.state is VerdictState.UNKNOWN
+    assert tally.verdict.state is GateState.UNKNOWN
     assert tally.since_ns is None
 
 
 def test_one_pass_decides_an_unknown_gate() -> None:
     """With a success threshold of 1 the first pass makes a gate Passing."""
-    assert states(Tally(1, 3), [PASS]) == [VerdictState.PASSING]
+    assert states(Tally(1, 3), [PASS]) == [GateState.PASSING]
 
 
 def test_unknown_gate_fails_after_the_failure_threshold() -> None:
     """The first verdict too waits for as many failures as the threshold says."""
-    unknown, failing = VerdictState.UNKNOWN, VerdictState.FAILING
+    unknown, failing = GateState.UNKNOWN, GateState.FAILING
     assert states(Tally(1, 3), [FAIL, FAIL, FAIL]) == [unknown, unknown, failing]
 
 
@@ -44,14 +44,14 @@ def test_falls_only_after_failures_in_a_row() -> None:
     """A pass in between starts the count of failures anew."""
     seen = states(Tally(1, 2), [PASS, FAIL, PASS, FAIL, FAIL])
 
-    assert seen == [VerdictState.PASSING] * 4 + [VerdictState.FAILING]
+    assert seen == [GateState.PASSING] * 4 + [GateState.FAILING]
 
 
 def test_rises_only_after_successes_in_a_row() -> None:
     """A failure in between starts the count of passes anew."""
     seen = states(Tally(2, 1), [FAIL, PASS, FAIL, PASS, PASS])
 
-    assert seen == [VerdictState.FAILING] * 4 + [VerdictState.PASSING]
+    assert seen == [GateState.FAILING] * 4 + [GateState.PASSING]
 
 
 def test_since_is_the_time_of_the_flip() -> None:
@@ -96,10 +96,10 @@ def test_agrees_with_the_definition(outcomes: list[bool], success: int, failure:
     for now, passed in enumerate(outcomes):
         tally.count(now, PASS if passed else FAIL)
 
-    expected = VerdictState.UNKNOWN
+    expected = GateState.UNKNOWN
     for end in range(1, len(outcomes) + 1):
         if outcomes[max(0, end - success) : end] == [True] * success:
-            expected = VerdictState.PASSING
+            expected = GateState.PASSING
         if outcomes[max(0, end - failure) : end] == [False] * failure:
-            expected = VerdictState.FAILING
+            expected = GateState.FAILING
     assert tally.verdict.state is expected

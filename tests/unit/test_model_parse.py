@@ -9,7 +9,7 @@ import pytest
 from support.resources import vip, vip_document
 from vip_model.errors import ConfigError
 from vip_model.parse import parse_document, parse_documents
-from vip_model.resources.enums import PreemptionMode
+from vip_model.resources.enums import PreemptionChoice
 from vip_model.resources.gate import GATE_KINDS
 from vip_model.resources.node import Node
 from vip_model.resources.speaker import Speaker
@@ -39,7 +39,7 @@ def test_the_smallest_document() -> None:
     assert found.key == "default/web"
     assert found.router_name == "vip.default.web"
     assert found.spec.vrrp.advertisement_interval_milliseconds == 1000
-    assert found.spec.vrrp.preemption.mode is PreemptionMode.AUTO
+    assert found.spec.vrrp.preemption.mode is PreemptionChoice.AUTO
     assert found.spec.placement.max_candidates == 8
 
 

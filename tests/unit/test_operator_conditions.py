@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +11,9 @@ import pytest
 from support.operator_facts import START, WEB, Cluster, clock, statuses, unreadable
 from support.resources import lan
 from vip_model.resources.metadata import Condition
-from vip_model.status import Reason as AcceptedReason
-from vip_operator.core.announcements import EventReason
-from vip_operator.core.candidates import CandidateReason
-from vip_operator.core.conditions import TYPES, Reason, merged
+from vip_model.vocabulary import Reason
+from vip_operator.core.conditions import TYPES, merged
 from vip_operator.core.statuses import StatusKeeper
-from vip_operator.core.words import Word
-
-WORDS: tuple[type[Word], ...] = (Reason, EventReason, CandidateReason)
-
-
-@pytest.mark.parametrize("words", WORDS)
-def test_every_word_is_described(words: type[Word]) -> None:
-    """Every reason is one CamelCase word and comes with one sentence."""
-    for word in words:
-        assert re.fullmatch(r"([A-Z][a-z]+)+", word), word
-        assert re.fullmatch(r"[A-Za-z][^\n]{10,}\.", word.description), word
-        assert word == str(word.value)
 
 
 def judged(prepare: Callable[[Cluster], object] = lambda _cluster: None, **spec: Any) -> Cluster:
@@ -175,7 +160,7 @@ def test_bound_while_contested() -> None:
 def test_not_accepted_and_nothing_runs() -> None:
     """A VirtualIP that was refused from the beginning is not bound because of that."""
     cluster = judged(addresses=["192.0.2.300"])
-    assert cluster.told("Accepted") == ("False", AcceptedReason.INVALID)
+    assert cluster.told("Accepted") == ("False", Reason.INVALID)
     assert cluster.told("Bound") == ("False", Reason.NOT_ACCEPTED)
     assert cluster.told("Ready") == ("False", Reason.NOT_ACCEPTED)
     assert cluster.status().routers == ()
@@ -186,7 +171,7 @@ def test_refused_and_still_running() -> None:
     cluster = judged(lambda cluster: cluster.claim("n1"))
     cluster.declare(addresses=["192.0.2.300"])
     cluster.round(StatusKeeper())
-    assert cluster.told("Accepted") == ("False", AcceptedReason.INVALID)
+    assert cluster.told("Accepted") == ("False", Reason.INVALID)
     assert "192.0.2.300" in cluster.condition("Accepted").message
     assert cluster.told("Bound") == ("True", Reason.HELD)
     assert cluster.told("Ready") == ("True", Reason.GATES_PASSING)
@@ -351,7 +336,7 @@ def test_unreadable_keeps_what_runs() -> None:
     assert status.routers == before.routers
     assert status.observed_generation == 2
     accepted, *others = status.conditions
-    assert (accepted.status, accepted.reason) == ("False", AcceptedReason.INVALID)
+    assert (accepted.status, accepted.reason) == ("False", Reason.INVALID)
     assert accepted.message == "spec.addresses: it must be a list"
     assert accepted.last_transition_time == "2026-01-01T00:01:45Z"
     assert [(each.status, each.last_transition_time) for each in others] == [
@@ -366,7 +351,7 @@ def test_unreadable_without_anything_running() -> None:
     cluster = Cluster(unreadable=[unreadable()])
     (change,) = statuses(cluster.round(StatusKeeper()))
     found = {each.type: (each.status, each.reason) for each in change.status.conditions}
-    assert found["Accepted"] == ("False", AcceptedReason.INVALID)
+    assert found["Accepted"] == ("False", Reason.INVALID)
     assert found["Bound"] == ("False", Reason.NOT_ACCEPTED)
 
 

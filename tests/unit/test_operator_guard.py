@@ -13,9 +13,9 @@ from support.fake_api import FakeApi, answer, refuse, serving
 from vip_kube.client import Client
 from vip_kube.errors import ApiError
 from vip_model.resources.base import API_VERSION
-from vip_model.resources.enums import Family
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_router import RouterInstance, VirtualRouter, VirtualRouterSpec
+from vip_model.vocabulary import Family
 from vip_operator.core.changes import CreateRouter, SetIngress, UpdateRouter
 from vip_operator.guard import Guard
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.operator_facts import Cluster, events
-from vip_operator.core.conditions import Reason
+from vip_model.vocabulary import Reason
 from vip_operator.core.facts import Heartbeat
 from vip_operator.core.heartbeats import Heartbeats
 from vip_operator.core.snapshot import SpeakerLease

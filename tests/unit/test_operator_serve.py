@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from vip_model.resources.enums import Family
+from vip_model.vocabulary import Family
 from vip_operator.report import Report, Tally
 from vip_operator.serve import serve
 

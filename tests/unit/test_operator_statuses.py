@@ -9,11 +9,10 @@ import pytest
 
 from support.operator_facts import WEB, Cluster, clock, service, statuses, unreadable
 from support.resources import lan, speaker
-from vip_model.resources.enums import Family
 from vip_model.resources.speaker import ReportedInterface, SpeakerStatus
 from vip_model.resources.virtual_ip import CandidateSummary, RouterSummary
 from vip_model.status import PlannedStatus
-from vip_operator.core.candidates import CandidateReason
+from vip_model.vocabulary import Family, Reason
 from vip_operator.core.facts import SECOND_NS
 from vip_operator.core.statuses import StatusKeeper
 
@@ -258,8 +257,8 @@ def test_silent_candidates() -> None:
     cluster.wait(30)
     del cluster.changed["n2"]
     line = shown(cluster, "n1")
-    assert (line.state, line.reason) == ("Unknown", CandidateReason.NO_HEARTBEAT)
-    assert shown(cluster, "n2").reason == CandidateReason.NO_HEARTBEAT
+    assert (line.state, line.reason) == ("Unknown", Reason.NO_HEARTBEAT)
+    assert shown(cluster, "n2").reason == Reason.NO_HEARTBEAT
     assert cluster.status().candidates.standby == 1
 
 
@@ -268,7 +267,7 @@ def test_a_candidate_that_never_applied_it() -> None:
     cluster = web()
     cluster.applied["n2"] = 0
     line = shown(cluster, "n2")
-    assert (line.state, line.reason) == ("Unknown", CandidateReason.NOT_APPLIED)
+    assert (line.state, line.reason) == ("Unknown", Reason.NOT_APPLIED)
     assert cluster.status().candidates.standby == 2
 
 

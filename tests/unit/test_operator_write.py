@@ -13,10 +13,10 @@ from support.fake_api import status as refusal
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
 from vip_model.resources.base import API_VERSION
-from vip_model.resources.enums import Family
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_ip import VirtualIPStatus
 from vip_model.resources.virtual_router import RouterInstance, VirtualRouter, VirtualRouterSpec
+from vip_model.vocabulary import Family
 from vip_operator import requests
 from vip_operator.core.changes import (
     CreateRouter,

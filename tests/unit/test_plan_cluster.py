@@ -20,10 +20,10 @@ from support.resources import (
 from vip_model.inputs import PlanInputs, Pod, Service, ServiceEndpoints, Settings
 from vip_model.plan import Plan, plan
 from vip_model.rank import place_of, sources_of
-from vip_model.resources.enums import Family
 from vip_model.resources.speaker import ForeignRouter, Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.vocabulary import Family
 
 
 def plan_of(

@@ -14,7 +14,7 @@ from vip_model.plan import Plan, plan
 from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.status import Reason
+from vip_model.vocabulary import Reason
 
 SPEAKERS = [
     speaker(f"n{number}", {"eth0": [f"192.0.2.1{number}/24", f"2001:db8::1{number}/64"]})

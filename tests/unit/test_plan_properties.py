@@ -17,7 +17,7 @@ from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.static import plan_documents
-from vip_model.status import Reason
+from vip_model.vocabulary import Reason
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 NODES = st.sets(st.integers(1, 9), min_size=1)

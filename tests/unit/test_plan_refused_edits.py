@@ -9,7 +9,7 @@ import pytest
 from support.planned_cluster import PlannedCluster, declared
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouterSpec
-from vip_model.status import Reason
+from vip_model.vocabulary import Reason
 
 GROUP = "group.shop.front"
 

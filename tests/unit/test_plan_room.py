@@ -16,7 +16,7 @@ from vip_model.rank import sources_of
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.status import Reason
+from vip_model.vocabulary import Reason
 
 GROUP = "group.shop.front"
 # IPv4 and IPv6 addresses each have limits of their own: 256 VirtualIPs need both.

@@ -15,13 +15,13 @@ from vip_model.claims import by_name
 from vip_model.inputs import PlanInputs
 from vip_model.plan import Plan, plan
 from vip_model.rank import Place, place_of, rendezvous_order, sources_of
-from vip_model.resources.enums import Checksum, Family, PreemptionMode, UnlistedNodes
+from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.node import Node
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.static import plan_documents
-from vip_model.status import Reason
 from vip_model.support import BUILT_GATE_KINDS
+from vip_model.vocabulary import Checksum, Family, PreemptionMode, Reason
 
 
 def static_plan(*virtual_ips: VirtualIP, nodes: list[Node] | None = None) -> Plan:

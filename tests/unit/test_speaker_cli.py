@@ -15,9 +15,10 @@ import pytest
 from support.fake_engine import FakeEngine, serving
 from support.manifests import http_gate, virtual_ip
 from support.statuses import router_status, status
+from vip_model.vocabulary import GateState
 from vip_speaker import cli
 from vip_speaker import status as status_module
-from vip_speaker.messages import DEFAULT_SOCKET, Counters, GateStatus, VerdictState
+from vip_speaker.messages import DEFAULT_SOCKET, Counters, GateStatus
 from vip_speaker.settings import SETTINGS_VARIABLE, Settings, SettingsError
 
 NOW = datetime(2026, 1, 1, 0, 3, 5, tzinfo=UTC)
@@ -256,8 +257,8 @@ async def test_status_prints_a_table_for_people(
 
 def test_table() -> None:
     """The table is aligned and says where, which, what, since when, and why."""
-    failing = GateStatus(name="nginx", state=VerdictState.FAILING, reason="HTTP 503")
-    skipped = GateStatus(name="pods", state=VerdictState.NOT_APPLICABLE)
+    failing = GateStatus(name="nginx", state=GateState.FAILING, reason="HTTP 503")
+    skipped = GateStatus(name="pods", state=GateState.NOT_APPLICABLE)
     text = status_module.table(
         status(
             router_status(),

@@ -5,20 +5,6 @@ from __future__ import annotations
 import enum
 
 
-class Family(enum.StrEnum):
-    """Address family of one VRRP instance."""
-
-    IPV4 = "IPv4"
-    IPV6 = "IPv6"
-
-
-class Protocol(enum.StrEnum):
-    """Version of VRRP on the wire."""
-
-    VRRP_V3 = "VRRPv3"
-    VRRP_V2 = "VRRPv2"
-
-
 class TransportType(enum.StrEnum):
     """How adverts reach the others."""
 
@@ -26,8 +12,8 @@ class TransportType(enum.StrEnum):
     UNICAST = "Unicast"
 
 
-class PreemptionMode(enum.StrEnum):
-    """Preempt_Mode of RFC 9568 §6.1 as a user writes it."""
+class PreemptionChoice(enum.StrEnum):
+    """What a user writes where a `PreemptionMode` is decided from."""
 
     AUTO = "Auto"
     ALWAYS = "Always"
@@ -48,26 +34,12 @@ class Handover(enum.StrEnum):
     BREAK_BEFORE_MAKE = "BreakBeforeMake"
 
 
-class Checksum(enum.StrEnum):
-    """Form of the IPv4 checksum that is sent; both are accepted (RFC 9568 §5.2.8)."""
-
-    PSEUDO_HEADER = "PseudoHeader"
-    MESSAGE_ONLY = "MessageOnly"
-
-
 class LinkLocalAddress(enum.StrEnum):
     """Whether an IPv6 virtual router gets a link-local address (RFC 9568 §5.2.9)."""
 
     AUTO = "Auto"
     ALWAYS = "Always"
     NEVER = "Never"
-
-
-class FailureAction(enum.StrEnum):
-    """What a failing gate does to its node."""
-
-    LOWER_PRIORITY = "LowerPriority"
-    WITHDRAW = "Withdraw"
 
 
 class Scheme(enum.StrEnum):

@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 
 from vip_model.resources.base import LABEL, Limits, Part, described
-from vip_model.resources.enums import FailureAction, Scheme, SelectorOperator
+from vip_model.resources.enums import Scheme, SelectorOperator
+from vip_model.vocabulary import FailureAction
 
 LOCALHOST = "127.0.0.1"
 

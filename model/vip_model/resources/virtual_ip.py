@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 
 from vip_model.resources.base import LABEL, SUBDOMAIN, Limits, Observed, Part, described
-from vip_model.resources.enums import Family
 from vip_model.resources.gate import Gate, ServiceReference
 from vip_model.resources.metadata import DEFAULT_NAMESPACE, Condition, ObjectMeta
 from vip_model.resources.vrrp import VRRP
+from vip_model.vocabulary import Family
 
 MOST_ADDRESSES = 255
 MOST_CANDIDATES = 100

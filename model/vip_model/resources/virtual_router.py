@@ -7,15 +7,10 @@ from typing import Annotated
 import msgspec
 
 from vip_model.resources.base import Limits, Part, described
-from vip_model.resources.enums import (
-    Checksum,
-    Family,
-    Handover,
-    PreemptionMode,
-    UnlistedNodes,
-)
+from vip_model.resources.enums import Handover, UnlistedNodes
 from vip_model.resources.gate import Gate
 from vip_model.resources.metadata import ObjectMeta
+from vip_model.vocabulary import Checksum, Family, PreemptionMode
 
 _VRID = Limits(minimum=1, maximum=255)
 MOST_ITEMS = 256

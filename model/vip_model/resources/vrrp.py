@@ -9,13 +9,12 @@ import msgspec
 from vip_model.resources.base import Limits, Part, described
 from vip_model.resources.enums import (
     AuthenticationType,
-    Checksum,
     Handover,
     LinkLocalAddress,
-    PreemptionMode,
-    Protocol,
+    PreemptionChoice,
     TransportType,
 )
+from vip_model.vocabulary import Checksum, Protocol
 
 LOWEST_INTERVAL_MILLISECONDS = 10
 HIGHEST_INTERVAL_MILLISECONDS = 40_950
@@ -40,13 +39,13 @@ class Preemption(Part, frozen=True, kw_only=True):
     """Whether a better node takes the address from a healthy holder."""
 
     mode: Annotated[
-        PreemptionMode,
+        PreemptionChoice,
         described(
             "Auto: Always where placement prefers nodes, else Never. Always: the best node gets "
             "the address back. Never: a holder keeps it until it fails. Delayed: like Always, "
             "but only after delaySeconds."
         ),
-    ] = PreemptionMode.AUTO
+    ] = PreemptionChoice.AUTO
     delay_seconds: Annotated[
         int,
         described(

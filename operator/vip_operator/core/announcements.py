@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from vip_model.errors import Problem
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.status import Reason as AcceptedReason
+from vip_model.vocabulary import Reason
 from vip_operator.core.changes import EmitEvent, EventType
 from vip_operator.core.claims import NOBODY, Claim, Holding, Standing, settling_ns
 from vip_operator.core.conditions import (
@@ -27,30 +27,12 @@ from vip_operator.core.conditions import (
 )
 from vip_operator.core.facts import Facts, Heartbeat
 from vip_operator.core.reports import Reports, failing_gates
-from vip_operator.core.words import Word
 
 # What the API server takes is 1024 bytes; problems of many fields can be longer.
 MOST_CHARACTERS = 1000
 
 _KIND = "VirtualIP "
 _SERVICE_FIELD = "spec.serviceRef.name"
-
-
-class EventReason(Word):
-    """Reasons of events."""
-
-    BOUND = "Bound", "A node took the addresses, which nobody held before."
-    MOVED = "Moved", "Another node took the addresses."
-    UNBOUND = "Unbound", "Nobody holds the addresses any more."
-    CONTESTED = "Contested", "Two nodes or more hold the addresses at the same time."
-    REFUSED = "Refused", "The VirtualIP is refused; what ran before goes on."
-    ACCEPTED = "Accepted", "The VirtualIP is accepted again."
-    NO_SUCH_SERVICE = "NoSuchService", "serviceRef names a Service that does not exist."
-    SPEAKERS_REFUSED = (
-        "SpeakersRefused",
-        "The speakers' pods or their DaemonSet are refused, so that nobody can hold the addresses.",
-    )
-    ADVICE = "Advice", "Something in the spec does not hinder, and should be known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +69,7 @@ class Subject:
         return f"{self.namespace}/{self.name}"
 
     def event(
-        self, reason: EventReason, message: str, *, normal: bool = False, node: str = ""
+        self, reason: Reason, message: str, *, normal: bool = False, node: str = ""
     ) -> EmitEvent:
         """Return an event about it."""
         if len(message) > MOST_CHARACTERS:
@@ -190,17 +172,13 @@ def _judgement(subject: Subject, told: _Told) -> list[EmitEvent]:
     told.refused = refused
     if accepted is None or not refused:
         text = f"{subject.addresses} is accepted"
-        return [subject.event(EventReason.ACCEPTED, text, normal=True)]
-    return [subject.event(EventReason.REFUSED, f"{accepted.reason}: {accepted.message}")]
+        return [subject.event(Reason.ACCEPTED, text, normal=True)]
+    return [subject.event(Reason.REFUSED, f"{accepted.reason}: {accepted.message}")]
 
 
 def _is_refused(accepted: Condition | None) -> bool:
     """Return whether a VirtualIP is refused, and not merely on its way to another election."""
-    return (
-        accepted is not None
-        and accepted.status == FALSE
-        and accepted.reason != AcceptedReason.MOVING
-    )
+    return accepted is not None and accepted.status == FALSE and accepted.reason != Reason.MOVING
 
 
 def _advice(subject: Subject, told: _Told, warnings: Iterable[Problem]) -> list[EmitEvent]:
@@ -211,7 +189,7 @@ def _advice(subject: Subject, told: _Told, warnings: Iterable[Problem]) -> list[
         if text not in told.warnings:
             told.warnings.add(text)
             about_service = warning.field == _SERVICE_FIELD
-            reason = EventReason.NO_SUCH_SERVICE if about_service else EventReason.ADVICE
+            reason = Reason.NO_SUCH_SERVICE if about_service else Reason.ADVICE
             events.append(subject.event(reason, text))
     return events
 
@@ -229,7 +207,7 @@ def _trouble(subject: Subject, told: _Told, speaker_trouble: str) -> list[EmitEv
         return []
     told.speaker_trouble = speaker_trouble
     text = f"nobody can hold {subject.addresses}: {speaker_trouble}"
-    return [subject.event(EventReason.SPEAKERS_REFUSED, text)]
+    return [subject.event(Reason.SPEAKERS_REFUSED, text)]
 
 
 def _without_speakers(conditions: Iterable[Condition]) -> Condition | None:
@@ -255,11 +233,11 @@ def _taken(subject: Subject, told: _Told, holder: Claim, scene: _Scene) -> EmitE
     why = f" ({holder.reason})" if holder.reason else ""
     if not told.node:
         text = f"{holder.node} holds {subject.addresses}{why}"
-        return subject.event(EventReason.BOUND, text, normal=True, node=holder.node)
+        return subject.event(Reason.BOUND, text, normal=True, node=holder.node)
     text = f"{subject.addresses} moved from {told.node} to {holder.node}{why}"
     cause = _cause(subject, told, scene)
     text += f": {cause}" if cause else ""
-    return subject.event(EventReason.MOVED, text, normal=True, node=holder.node)
+    return subject.event(Reason.MOVED, text, normal=True, node=holder.node)
 
 
 def _cause(subject: Subject, told: _Told, scene: _Scene) -> str:
@@ -297,7 +275,7 @@ def _vacancy(subject: Subject, told: _Told, now_ns: int) -> tuple[list[EmitEvent
     why = f": {bound.reason}, {bound.message}" if bound is not None else ""
     text = f"nobody holds {subject.addresses} any more, {told.node} was the last{why}"
     told.node, told.failing_gates, told.vacant_since_ns = "", (), None
-    return [subject.event(EventReason.UNBOUND, text)], None
+    return [subject.event(Reason.UNBOUND, text)], None
 
 
 def _contest(subject: Subject, told: _Told) -> list[EmitEvent]:
@@ -307,4 +285,4 @@ def _contest(subject: Subject, told: _Told) -> list[EmitEvent]:
     if not begins:
         return []
     nodes = [claim.node for claim in subject.holding.claims]
-    return [subject.event(EventReason.CONTESTED, f"{both_hold(nodes)} {subject.addresses}")]
+    return [subject.event(Reason.CONTESTED, f"{both_hold(nodes)} {subject.addresses}")]

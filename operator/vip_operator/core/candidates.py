@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter
 from vip_model.resources.virtual_ip import CandidatesSummary, CandidateSummary
 from vip_model.resources.virtual_router import Candidate, VirtualRouter
+from vip_model.vocabulary import Reason
 from vip_operator.core.lags import Progress
 from vip_operator.core.reports import Reports, has_failing_gates
-from vip_operator.core.words import Word
 
 MOST_SHOWN = 8
 ACTIVE, BACKUP, INITIALIZE, UNKNOWN = "Active", "Backup", "Initialize", "Unknown"
@@ -18,13 +18,6 @@ ACTIVE, BACKUP, INITIALIZE, UNKNOWN = "Active", "Backup", "Initialize", "Unknown
 # As engines count (docs/protocol.md, "Health").
 _FAILING_SUBTRAHEND = 100
 _HIGHEST_FAILING_PRIORITY = 154
-
-
-class CandidateReason(Word):
-    """Reasons in status.candidates.top that are the operator's; the others are the speaker's."""
-
-    NO_HEARTBEAT = "NoHeartbeat", "The node's speaker has no Lease, or has not renewed it for 25 s."
-    NOT_APPLIED = "NotApplied", "The speaker does not run the newest revision of the router yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +94,14 @@ def _state(
     progress: Progress | None,
 ) -> tuple[str, str]:
     if progress is None:
-        return UNKNOWN, CandidateReason.NO_HEARTBEAT
+        return UNKNOWN, Reason.NO_HEARTBEAT
     if active is not None:
         return ACTIVE, active.reason
     if abnormal is not None:
         return abnormal.state, abnormal.reason
     if _would_serve(progress):
         return BACKUP, ""
-    return UNKNOWN, CandidateReason.NOT_APPLIED
+    return UNKNOWN, Reason.NOT_APPLIED
 
 
 def summary(router: VirtualRouter, found: tuple[Situation, ...]) -> CandidatesSummary:

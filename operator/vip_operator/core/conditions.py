@@ -14,10 +14,9 @@ from vip_model.errors import Problem
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.status import PlannedStatus
-from vip_model.status import Reason as AcceptedReason
+from vip_model.vocabulary import Reason
 from vip_operator.core.candidates import Situation
 from vip_operator.core.claims import Claim, Holding, Standing
-from vip_operator.core.words import Word
 
 ACCEPTED, BOUND, READY, CONTESTED, STALLED = TYPES = (
     "Accepted",
@@ -30,38 +29,6 @@ _MOST_NAMED = 8
 _REFUSED = "the VirtualIP is refused and nothing runs for it: see Accepted"
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
-
-
-class Reason(Word):
-    """Reasons of Bound, Ready, Contested and Stalled; Accepted has `vip_model.status.Reason`."""
-
-    HELD = "Held", "One node holds the addresses."
-    SETTLING = (
-        "Settling",
-        "Two nodes claim the addresses; the earlier one has most likely just given them up.",
-    )
-    CONTESTED = "Contested", "Two nodes or more hold the addresses at the same time."
-    HOLDER_SILENT = (
-        "HolderSilent",
-        "The last known holder's speaker is not heard any more, and no other node has taken over.",
-    )
-    AWAITING_REPORTS = (
-        "AwaitingReports",
-        "The last claim has ended; candidates that may hold the addresses have not reported since.",
-    )
-    NO_CANDIDATES = "NoCandidates", "No node can hold the addresses."
-    NO_SPEAKERS = "NoSpeakers", "No candidate has a speaker that is heard."
-    ALL_WITHDRAWN = "AllWithdrawn", "Every candidate reports that it takes no part."
-    ELECTING = "Electing", "There are candidates, and none has taken the addresses yet."
-    NOT_ACCEPTED = "NotAccepted", "The VirtualIP is refused, and nothing runs for it."
-    GATES_PASSING = "GatesPassing", "One node holds the addresses, and its gates pass."
-    GATES_FAILING = "GatesFailing", "Gates fail on the node that holds the addresses."
-    NOT_CONTESTED = "NotContested", "No two nodes are known to hold the addresses."
-    SPEAKERS_BEHIND = (
-        "SpeakersBehind",
-        "Speakers have not applied the newest revision for more than 30 s.",
-    )
-    PROGRESSING = "Progressing", "What was decided has been applied, or is being applied."
 
 
 # What it comes to where nodes have no speaker.
@@ -89,7 +56,7 @@ def unreadable(problems: Iterable[Problem], generation: int) -> Condition:
         f"{problem.field}: {problem.message}" if problem.field else problem.message
         for problem in problems
     )
-    return _condition(ACCEPTED, FALSE, AcceptedReason.INVALID, text, generation)
+    return _condition(ACCEPTED, FALSE, Reason.INVALID, text, generation)
 
 
 def not_running(generation: int) -> list[Condition]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from vip_model.addresses import normalised
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.status import Reason
+from vip_model.vocabulary import Reason
 from vip_operator.core.changes import SetIngress
 from vip_operator.core.facts import Facts
 from vip_operator.core.publication import Publication

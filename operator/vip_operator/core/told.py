@@ -13,6 +13,7 @@ import msgspec
 
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_ip import VirtualIPStatus
+from vip_model.vocabulary import Reason
 from vip_operator.core import conditions
 from vip_operator.core.claims import ToldHolder
 from vip_operator.core.snapshot import Snapshot, UnreadableVirtualIP
@@ -70,9 +71,9 @@ def _holder(status: VirtualIPStatus) -> ToldHolder | None:
     if bound is None or not status.routers:
         return None
     since = status.routers[0].active_since
-    if bound.reason == conditions.Reason.HELD:
+    if bound.reason == Reason.HELD:
         return ToldHolder(since)
-    if bound.reason == conditions.Reason.HOLDER_SILENT:
+    if bound.reason == Reason.HOLDER_SILENT:
         return ToldHolder(since, silent=True)
     return None
 

@@ -16,6 +16,7 @@ from vip_model.errors import ConfigError
 from vip_model.parse import parse_document
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_router import AdvertSource, VirtualRouter
+from vip_model.vocabulary import FailureAction
 from vip_speaker.agent.desired import (
     ENGINE_GATE_KINDS,
     GateKey,
@@ -25,7 +26,7 @@ from vip_speaker.agent.desired import (
     wanted_gates,
 )
 from vip_speaker.agent.source import Orders
-from vip_speaker.messages import Desired, DesiredGate, DesiredRouter, FailureAction, KnownRouter
+from vip_speaker.messages import Desired, DesiredGate, DesiredRouter, KnownRouter
 
 # Gates of the agent's own, beside those of users: no user can give a name with a slash.
 NODE_GATE = "node/ready"

@@ -9,16 +9,7 @@ from vip_model.rank import place_of, sources_of
 from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_router import AdvertSource, RouterInstance, VirtualRouter
-from vip_speaker.messages import (
-    Checksum,
-    DesiredGate,
-    DesiredInstance,
-    DesiredRouter,
-    FailureAction,
-    Family,
-    KnownRouter,
-    PreemptionMode,
-)
+from vip_speaker.messages import DesiredGate, DesiredInstance, DesiredRouter, KnownRouter
 
 # The engine judges it by itself.
 ENGINE_GATE_KINDS = frozenset({"interface"})
@@ -64,10 +55,10 @@ def desired_router(router: VirtualRouter, node: str) -> DesiredRouter | None:
         slot_is_hashed=place.hashed,
         step=spec.timing.step,
         advertisement_interval_milliseconds=spec.timing.advertisement_interval_milliseconds,
-        preemption=PreemptionMode(spec.preemption.mode.value),
+        preemption=spec.preemption.mode,
         preemption_delay_seconds=spec.preemption.delay_seconds,
         health_bands=spec.health_bands,
-        checksum=Checksum(spec.checksum.value),
+        checksum=spec.checksum,
         generate_link_local=spec.generate_link_local,
         bootstrap=spec.bootstrap,
         instances=[_instance(router, instance) for instance in spec.instances],
@@ -92,7 +83,7 @@ def known_routers(
             more = (each.address for each in former if each.family is instance.family)
             sources = tuple(dict.fromkeys([*sources, *more]))
         yield KnownRouter(
-            family=Family(instance.family.value),
+            family=instance.family,
             virtual_router_id=instance.virtual_router_id,
             sources=None if sources is None else list(sources),
         )
@@ -101,7 +92,7 @@ def known_routers(
 def _instance(router: VirtualRouter, instance: RouterInstance) -> DesiredInstance:
     sources = sources_of(router, instance)
     return DesiredInstance(
-        family=Family(instance.family.value),
+        family=instance.family,
         virtual_router_id=instance.virtual_router_id,
         interfaces=list(instance.interfaces),
         addresses=list(instance.addresses),
@@ -112,7 +103,7 @@ def _instance(router: VirtualRouter, instance: RouterInstance) -> DesiredInstanc
 def _gate(gate: Gate) -> DesiredGate:
     return DesiredGate(
         name=gate.name,
-        action=FailureAction(gate.failure_policy.action.value),
+        action=gate.failure_policy.action,
         by=gate.failure_policy.by,
         interface=gate.interface.name if gate.interface else None,
     )

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from vip_model.vocabulary import GateState
 from vip_speaker.agent.desired import GateKey, WantedGate
 from vip_speaker.agent.report import GateDetail
 from vip_speaker.gates.constant import ConstantGate
 from vip_speaker.gates.registry import RunningGate
-from vip_speaker.messages import Verdict, Verdicts, VerdictState
+from vip_speaker.messages import Verdict, Verdicts
 
 Create = Callable[[WantedGate, Callable[[], None]], RunningGate]
 
@@ -61,7 +62,7 @@ class GateRunner:
         routers: dict[str, dict[str, Verdict]] = {}
         for (router, name), running in self._running.items():
             verdict = running.gate.verdict
-            if verdict.state is not VerdictState.UNKNOWN:
+            if verdict.state is not GateState.UNKNOWN:
                 routers.setdefault(router, {})[name] = verdict
         return Verdicts(routers=routers)
 
@@ -84,7 +85,7 @@ class GateRunner:
     def _start(self, key: GateKey, wanted: WantedGate, gone: list[RunningGate]) -> _Running:
         """Return a gate at work; one that cannot be started is constant, and its rest is gone."""
         router, name = key
-        logged = VerdictState.UNKNOWN
+        logged = GateState.UNKNOWN
 
         def changed() -> None:
             nonlocal logged
@@ -113,7 +114,7 @@ def _broken(key: GateKey, wanted: WantedGate, error: Exception) -> _Running:
     router, name = key
     _log.error("Gate %s of %s could not be started: %s", name, router, error, exc_info=error)
     why = str(error) or repr(error)
-    verdict = Verdict(state=VerdictState.FAILING, reason=f"it could not be started: {why}")
+    verdict = Verdict(state=GateState.FAILING, reason=f"it could not be started: {why}")
     return _Running(wanted, ConstantGate(verdict), why)
 
 

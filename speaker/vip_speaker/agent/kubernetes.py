@@ -13,6 +13,7 @@ from vip_kube.kinds import NODES, SPEAKERS, VIRTUAL_ROUTERS, Kind
 from vip_kube.reflector import Handler, Reflector
 from vip_kube.wire import Object
 from vip_model.__about__ import __version__
+from vip_model.vocabulary import GateState
 from vip_speaker.agent import speaker_status
 from vip_speaker.agent.cluster import NODE_GATE_KIND, PLACE_GATE_KIND, ClusterState, View
 from vip_speaker.agent.desired import ENGINE_GATE_KINDS, WantedGate
@@ -27,7 +28,7 @@ from vip_speaker.agent.surroundings import ClusterSurroundings
 from vip_speaker.gates import registry
 from vip_speaker.gates.constant import ConstantGate
 from vip_speaker.gates.surroundings import Site
-from vip_speaker.messages import FromEngine, Status, Verdict, VerdictState
+from vip_speaker.messages import FromEngine, Status, Verdict
 
 # An API server that hangs must not cost a Lease its life.
 _REQUEST_SECONDS = 5.0
@@ -93,10 +94,10 @@ class KubernetesSource:
         if wanted.kind == NODE_GATE_KIND:
             return StartGate(self._node, on_change)
         if wanted.kind == PLACE_GATE_KIND:
-            return _constant(VerdictState.FAILING, "this node is no candidate any more")
+            return _constant(GateState.FAILING, "this node is no candidate any more")
         if wanted.kind not in registry.kinds():
             reason = "this speaker does not know this kind of gate"
-            return _constant(VerdictState.NOT_APPLICABLE, reason)
+            return _constant(GateState.NOT_APPLICABLE, reason)
         return registry.create(wanted.spec, on_change, Site(wanted.namespace, self._surroundings))
 
     async def run(self) -> None:
@@ -245,5 +246,5 @@ def _gate_kinds() -> frozenset[str]:
     return registry.kinds() | ENGINE_GATE_KINDS
 
 
-def _constant(state: VerdictState, reason: str) -> ConstantGate:
+def _constant(state: GateState, reason: str) -> ConstantGate:
     return ConstantGate(Verdict(state=state, reason=reason))

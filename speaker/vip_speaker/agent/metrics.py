@@ -12,8 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from vip_model.__about__ import __version__
+from vip_model.vocabulary import GateState
 from vip_speaker.agent.report import Report
-from vip_speaker.messages import RouterStatus, Status, VerdictState
+from vip_speaker.messages import RouterStatus, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -101,7 +102,7 @@ def _gates(report: Report) -> Iterator[Metric]:
     )
     for gate in report.gates:
         labels = (report.node, gate.router, gate.name, gate.kind)
-        for state in VerdictState:
+        for state in GateState:
             states.add_metric((*labels, state.value), float(gate.state is state))
         _add_time(since, labels, gate.since)
     yield from (states, since)

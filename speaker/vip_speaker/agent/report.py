@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from vip_model.vocabulary import GateState
 from vip_speaker import status as engine_status
-from vip_speaker.messages import Status, VerdictState
+from vip_speaker.messages import Status
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -58,7 +59,7 @@ class GateDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     router: str
     name: str
     kind: str
-    state: VerdictState
+    state: GateState
     reason: str
     since: str = ""
     last_outcome: str = ""

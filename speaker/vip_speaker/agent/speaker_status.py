@@ -17,8 +17,9 @@ from vip_model.resources.speaker import (
     ReportedInterface,
     SpeakerStatus,
 )
+from vip_model.vocabulary import GateState
 from vip_speaker.messages import ForeignRouter as HeardRouter
-from vip_speaker.messages import GateStatus, InterfaceReport, RouterStatus, Status, VerdictState
+from vip_speaker.messages import GateStatus, InterfaceReport, RouterStatus, Status
 
 _ACTIVE, _INITIALIZE = "Active", "Initialize"
 
@@ -115,7 +116,7 @@ def _foreign(heard: Iterable[HeardRouter]) -> tuple[ForeignRouter, ...]:
 
 
 def _active(router: RouterStatus) -> ActiveRouter:
-    failing = (gate.name for gate in router.gates if gate.state is VerdictState.FAILING)
+    failing = (gate.name for gate in router.gates if gate.state is GateState.FAILING)
     return ActiveRouter(
         router=router.router,
         since=router.since,
@@ -148,9 +149,9 @@ def _gate_reasons(router: RouterStatus) -> list[str]:
 
 def _gate_reason(gate: GateStatus, *, is_active: bool) -> str:
     """Return what is wrong with a gate; what fails where the node is Active is told there."""
-    if gate.state is VerdictState.FAILING and not is_active:
+    if gate.state is GateState.FAILING and not is_active:
         return f"Gate {gate.name} fails: {gate.reason}"
-    if gate.state is VerdictState.UNKNOWN:
+    if gate.state is GateState.UNKNOWN:
         return f"Gate {gate.name} is unknown: {gate.reason}"
     if gate.stale:
         return f"Gate {gate.name} is stale, it was {gate.state.value}: {gate.reason}"

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from vip_kube.conditions import READY, is_true
 from vip_kube.wire import Object
-from vip_speaker.messages import Verdict, VerdictState
+from vip_model.vocabulary import GateState
+from vip_speaker.messages import Verdict
 
 
 class NodeWatch:
@@ -91,9 +92,9 @@ class StartGate:
         """The verdict now."""
         if self._node.ready_since_boot:
             reason = f"Node {self._node.name} was seen Ready since boot"
-            return Verdict(state=VerdictState.PASSING, reason=reason)
+            return Verdict(state=GateState.PASSING, reason=reason)
         reason = f"Node {self._node.name} was not seen Ready since boot"
-        return Verdict(state=VerdictState.UNKNOWN, reason=reason)
+        return Verdict(state=GateState.UNKNOWN, reason=reason)
 
     def start(self) -> None:
         """Begin to listen."""

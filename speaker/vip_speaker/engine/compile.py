@@ -9,17 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from vip_model.vocabulary import Family
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredInstance, DesiredRouter, Family, PreemptionMode
-from vip_speaker.vrrp.election import Address, ElectionConfig, Instance, Preemption
+from vip_speaker.messages import DesiredInstance, DesiredRouter
+from vip_speaker.vrrp.election import Address, ElectionConfig, Instance
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
-_PREEMPTION = {
-    PreemptionMode.ALWAYS: Preemption.ALWAYS,
-    PreemptionMode.NEVER: Preemption.NEVER,
-    PreemptionMode.DELAYED: Preemption.DELAYED,
-}
 # The virtual router's own link-local address (RFC 9568 §5.2.9): unique by VRID on a link, and
 # not made from the virtual MAC (RFC 9568 §7.4).
 _LINK_LOCAL_BASE = int(IPv6Address("fe80::112:0"))
@@ -162,7 +158,7 @@ def election_config(router: DesiredRouter, placed: tuple[Placed, ...]) -> Electi
         ),
         priority=router.priority,
         advertisement_interval_ns=interval_ns,
-        preemption=_PREEMPTION[router.preemption],
+        preemption=router.preemption,
         preemption_delay_ns=router.preemption_delay_seconds * SECOND_NS,
         health_bands=router.health_bands,
         failing_subtrahend=min((gate.by for gate in router.gates), default=100),

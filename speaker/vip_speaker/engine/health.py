@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from vip_speaker.messages import DesiredGate, FailureAction, GateStatus, Verdict, VerdictState
+from vip_model.vocabulary import FailureAction, GateState
+from vip_speaker.messages import DesiredGate, GateStatus, Verdict
 from vip_speaker.vrrp.election import Health
 
 
 def fold(gates: Iterable[DesiredGate], statuses: Iterable[GateStatus]) -> Health:
     """Return the level that failing gates leave: several failing ones subtract once."""
-    failing = {status.name for status in statuses if status.state is VerdictState.FAILING}
+    failing = {status.name for status in statuses if status.state is GateState.FAILING}
     actions = {gate.action for gate in gates if gate.name in failing}
     if FailureAction.WITHDRAW in actions:
         return Health.WITHDRAWN
@@ -61,7 +62,7 @@ class GateBook:
             _status_of(gate, verdicts, carriers, known.get(gate.name), stale=stale)
             for gate in gates
         ]
-        unknown = any(status.state is VerdictState.UNKNOWN for status in self._statuses)
+        unknown = any(status.state is GateState.UNKNOWN for status in self._statuses)
         if unknown and not self._settled:
             return self._health
         self._settled = True
@@ -80,21 +81,21 @@ def _status_of(
     if gate.interface is not None:
         return _carrier_status(gate.name, gate.interface, carriers)
     verdict = verdicts.get(gate.name)
-    if verdict is not None and verdict.state is not VerdictState.UNKNOWN:
+    if verdict is not None and verdict.state is not GateState.UNKNOWN:
         return GateStatus(name=gate.name, state=verdict.state, reason=verdict.reason, stale=stale)
-    if known is not None and known.state is not VerdictState.UNKNOWN:
+    if known is not None and known.state is not GateState.UNKNOWN:
         return GateStatus(name=gate.name, state=known.state, reason=known.reason, stale=True)
-    return GateStatus(name=gate.name, state=VerdictState.UNKNOWN, reason="No verdict yet")
+    return GateStatus(name=gate.name, state=GateState.UNKNOWN, reason="No verdict yet")
 
 
 def _carrier_status(name: str, interface: str, carriers: Mapping[str, bool]) -> GateStatus:
     carrier = carriers.get(interface)
     if carrier is None:
         return GateStatus(
-            name=name, state=VerdictState.FAILING, reason=f"Interface {interface} does not exist"
+            name=name, state=GateState.FAILING, reason=f"Interface {interface} does not exist"
         )
     if carrier:
-        return GateStatus(name=name, state=VerdictState.PASSING, reason=f"{interface} has carrier")
+        return GateStatus(name=name, state=GateState.PASSING, reason=f"{interface} has carrier")
     return GateStatus(
-        name=name, state=VerdictState.FAILING, reason=f"Interface {interface} has no carrier"
+        name=name, state=GateState.FAILING, reason=f"Interface {interface} has no carrier"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable
 
+from vip_model.vocabulary import State
 from vip_speaker.engine import clock
 from vip_speaker.engine.announcer import Announcer
 from vip_speaker.engine.compile import (
@@ -41,7 +42,7 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import Address, Health, Heard, State
+from vip_speaker.vrrp.election import Address, Health, Heard
 from vip_speaker.vrrp.machine import RESUMED, Election
 from vip_speaker.vrrp.packet import Advertisement
 

@@ -17,7 +17,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from vip_speaker.vrrp.election import Health, State
+from vip_model.vocabulary import State
+from vip_speaker.vrrp.election import Health
 from vip_speaker.vrrp.machine import Election
 
 _MAGIC = b"VIPSTATE"

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vip_model.vocabulary import Family, State
 from vip_speaker.engine.clock import WallClock
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.strangers import Stranger
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import (
-    DesiredInstance,
-    Family,
-    ForeignRouter,
-    InterfaceReport,
-    RouterStatus,
-)
-from vip_speaker.vrrp.election import State
+from vip_speaker.messages import DesiredInstance, ForeignRouter, InterfaceReport, RouterStatus
 
 
 def interfaces(view: NetworkView) -> list[InterfaceReport]:
@@ -63,7 +57,7 @@ def _instance(router: Router, position: int, instance: DesiredInstance, since: s
         interface=placed.interface if placed else "",
         family=instance.family,
         virtual_router_id=instance.virtual_router_id,
-        state=state.value,
+        state=state,
         yielding=election.yielding if election else False,
         reason=router.reason,
         priority=router.desired.priority,

@@ -14,7 +14,8 @@ from ipaddress import ip_address
 from itertools import chain
 from typing import NamedTuple
 
-from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, Family, KnownRouter
+from vip_model.vocabulary import Family
+from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter
 from vip_speaker.vrrp.election import Address
 from vip_speaker.vrrp.timers import SECOND_NS
 

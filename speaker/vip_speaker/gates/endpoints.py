@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vip_model.resources.gate import Gate
+from vip_model.vocabulary import GateState
 from vip_speaker.gates.forwarding import Forwarding
 from vip_speaker.gates.surroundings import ServiceView, Site, Subscription, Surroundings
 from vip_speaker.gates.watched import WatchedGate
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
 KIND = "endpoints"
 
@@ -57,7 +58,7 @@ class EndpointsGate(WatchedGate):
         if view is None:
             return None
         verdict = judge(self._service, view)
-        if verdict.state is not VerdictState.PASSING or view.health_check is None:
+        if verdict.state is not GateState.PASSING or view.health_check is None:
             self._forwarding.forget()
             return verdict
         self._forwarding.ask(view.health_check)
@@ -70,13 +71,13 @@ class EndpointsGate(WatchedGate):
 def judge(service: str, view: ServiceView) -> Verdict:
     """Return the verdict on a Service of that name."""
     if not view.exists:
-        return Verdict(state=VerdictState.FAILING, reason=f"Service {service} does not exist")
+        return Verdict(state=GateState.FAILING, reason=f"Service {service} does not exist")
     where = " on this node" if view.local else ""
     ready = view.ready_here if view.local else view.ready_anywhere
     if ready:
         noun = "endpoint" if ready == 1 else "endpoints"
         reason = f"{ready} ready {noun} of Service {service}{where}"
-        return Verdict(state=VerdictState.PASSING, reason=reason)
+        return Verdict(state=GateState.PASSING, reason=reason)
     why = " (externalTrafficPolicy Local)" if view.local else ""
     reason = f"no ready endpoint of Service {service}{where}{why}"
-    return Verdict(state=VerdictState.FAILING, reason=reason)
+    return Verdict(state=GateState.FAILING, reason=reason)

@@ -11,14 +11,15 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from vip_model.resources.gate import LOCALHOST, PodProbe
+from vip_model.vocabulary import GateState
 from vip_speaker.gates import http_get
 from vip_speaker.gates.periodic import PeriodicGate, Probe, schedule_of
 from vip_speaker.gates.surroundings import LocalPod
 from vip_speaker.gates.tcp_socket import TCPProbe
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
-_NO_ADDRESS = Verdict(state=VerdictState.UNKNOWN, reason="it has no address yet")
-_UNDECIDED = Verdict(state=VerdictState.UNKNOWN, reason="its probe has no verdict yet")
+_NO_ADDRESS = Verdict(state=GateState.UNKNOWN, reason="it has no address yet")
+_UNDECIDED = Verdict(state=GateState.UNKNOWN, reason="its probe has no verdict yet")
 
 _Key = tuple[str, str]  # name of the pod, host that is asked
 
@@ -52,7 +53,7 @@ class PodProbers:
         if prober is None:
             return _NO_ADDRESS
         found = prober.verdict
-        return _UNDECIDED if found.state is VerdictState.UNKNOWN else found
+        return _UNDECIDED if found.state is GateState.UNKNOWN else found
 
     async def stop(self) -> None:
         """End every probe, those included whose pods went before."""

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from vip_model.resources.gate import Gate, PodsCondition
 from vip_model.selectors import in_words, matches
+from vip_model.vocabulary import GateState
 from vip_speaker.gates.pod_probe import PodProbers
 from vip_speaker.gates.surroundings import LocalPod, Site, Subscription, Surroundings
 from vip_speaker.gates.watched import WatchedGate
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
 KIND = "pods"
 
@@ -84,7 +85,7 @@ class PodsGate(WatchedGate):
         return f"no pod of namespace {self._namespace} is on this node"
 
 
-def judge_probed(ready: Sequence[ProbedPod], before: VerdictState) -> Verdict:
+def judge_probed(ready: Sequence[ProbedPod], before: GateState) -> Verdict:
     """Return the verdict on pods that are ready and are probed.
 
     Args:
@@ -92,18 +93,18 @@ def judge_probed(ready: Sequence[ProbedPod], before: VerdictState) -> Verdict:
         before: the state of the gate until now, which stays while no probe has a verdict.
     """
     for name, verdict in ready:
-        if verdict.state is VerdictState.PASSING:
+        if verdict.state is GateState.PASSING:
             return _passing(f"pod {name} is ready, {verdict.reason}")
     for name, verdict in ready:
-        if verdict.state is VerdictState.FAILING:
+        if verdict.state is GateState.FAILING:
             return _failing(f"pod {name} is ready, but {verdict.reason}")
     name, verdict = ready[0]
     return Verdict(state=before, reason=f"pod {name} is ready, but {verdict.reason}")
 
 
 def _passing(reason: str) -> Verdict:
-    return Verdict(state=VerdictState.PASSING, reason=reason)
+    return Verdict(state=GateState.PASSING, reason=reason)
 
 
 def _failing(reason: str) -> Verdict:
-    return Verdict(state=VerdictState.FAILING, reason=reason)
+    return Verdict(state=GateState.FAILING, reason=reason)

@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
 from vip_model.resources.gate import CLUSTER_GATE_KINDS, Gate
+from vip_model.vocabulary import GateState
 from vip_speaker import gates
 from vip_speaker.gates.constant import ConstantGate
 from vip_speaker.gates.surroundings import NOWHERE, Site
 from vip_speaker.gates.verdict import Tally
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
 
 class RunningGate(Protocol):
@@ -65,7 +66,7 @@ def create(gate: Gate, on_change: Callable[[], None], site: Site = NOWHERE) -> R
     assert gate.kind is not None
     if gate.kind in CLUSTER_GATE_KINDS and site.surroundings is None:
         reason = f"{gate.kind} needs Kubernetes and does not count without"
-        return ConstantGate(Verdict(state=VerdictState.NOT_APPLICABLE, reason=reason))
+        return ConstantGate(Verdict(state=GateState.NOT_APPLICABLE, reason=reason))
     return modules()[gate.kind].create(gate, on_change, site)
 
 

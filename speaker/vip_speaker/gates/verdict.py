@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vip_speaker.messages import Verdict, VerdictState
+from vip_model.vocabulary import GateState
+from vip_speaker.messages import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Tally:
 
     def __init__(self, success_threshold: int, failure_threshold: int) -> None:
         self._thresholds = {True: success_threshold, False: failure_threshold}
-        self._verdict = Verdict(state=VerdictState.UNKNOWN, reason="no verdict yet")
+        self._verdict = Verdict(state=GateState.UNKNOWN, reason="no verdict yet")
         self._since_ns: int | None = None
         self._last: Outcome | None = None
         self._in_a_row = 0
@@ -60,7 +61,7 @@ class Tally:
         same = self._last is not None and self._last.passed == outcome.passed
         self._in_a_row = self._in_a_row + 1 if same else 1
         self._last = outcome
-        state = VerdictState.PASSING if outcome.passed else VerdictState.FAILING
+        state = GateState.PASSING if outcome.passed else GateState.FAILING
         if state is not self._verdict.state:
             if self._in_a_row < self._thresholds[outcome.passed]:
                 return False

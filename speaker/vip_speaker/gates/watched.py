@@ -6,8 +6,9 @@ import abc
 import logging
 from collections.abc import Callable
 
+from vip_model.vocabulary import GateState
 from vip_speaker.gates.surroundings import Subscription
-from vip_speaker.messages import Verdict, VerdictState
+from vip_speaker.messages import Verdict
 
 _log = logging.getLogger("gates")
 
@@ -26,7 +27,7 @@ class WatchedGate(abc.ABC):
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._verdict = Verdict(state=VerdictState.UNKNOWN, reason="no verdict yet")
+        self._verdict = Verdict(state=GateState.UNKNOWN, reason="no verdict yet")
         self._subscription: Subscription | None = None
 
     @property
@@ -59,7 +60,7 @@ class WatchedGate(abc.ABC):
         try:
             verdict = self._judge()
         except Exception as error:  # noqa: BLE001  whoever tells of the change must go on
-            verdict = Verdict(state=VerdictState.FAILING, reason=f"the gate broke: {error!r}")
+            verdict = Verdict(state=GateState.FAILING, reason=f"the gate broke: {error!r}")
             if verdict != self._verdict:
                 _log.warning("A gate broke: %r", error, exc_info=error)
         if verdict is not None and verdict != self._verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vip_speaker.vrrp.election import State
+from vip_model.vocabulary import State
 
 
 @dataclass(frozen=True, slots=True)

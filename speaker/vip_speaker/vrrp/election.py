@@ -11,21 +11,12 @@ import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from vip_model.vocabulary import LOWEST_HEALTHY_PRIORITY, PreemptionMode
 from vip_speaker.vrrp.timers import SECOND_NS
 
 Address = IPv4Address | IPv6Address
 
-OWNER_PRIORITY = 255
-LOWEST_HEALTHY_PRIORITY = 155
-HIGHEST_FAILING_PRIORITY = 154
-
-
-class State(enum.StrEnum):
-    """RFC 9568 §6.4."""
-
-    INITIALIZE = "Initialize"
-    BACKUP = "Backup"
-    ACTIVE = "Active"
+HIGHEST_FAILING_PRIORITY = LOWEST_HEALTHY_PRIORITY - 1
 
 
 class Health(enum.StrEnum):
@@ -34,14 +25,6 @@ class Health(enum.StrEnum):
     HEALTHY = "Healthy"
     FAILING = "Failing"  # takes part with a lowered priority
     WITHDRAWN = "Withdrawn"  # takes no part
-
-
-class Preemption(enum.StrEnum):
-    """Preempt_Mode (RFC 9568 §6.1); Delayed waits until a lower Active was heard so long."""
-
-    ALWAYS = "Always"
-    NEVER = "Never"
-    DELAYED = "Delayed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +51,7 @@ class ElectionConfig:
         priority: base priority, 1-255; 255 is the address owner.
         advertisement_interval_ns: Advertisement_Interval.
         preemption: whether a higher Backup takes over from a lower healthy Active.
-        preemption_delay_ns: only for `Preemption.DELAYED`.
+        preemption_delay_ns: only for `PreemptionMode.DELAYED`.
         health_bands: healthy is 155-254, failing 1-154, and healthy always beats failing.
             False with routers that are not ours.
         failing_subtrahend: what failing takes off the priority.
@@ -80,7 +63,7 @@ class ElectionConfig:
     instances: tuple[Instance, ...]
     priority: int
     advertisement_interval_ns: int = SECOND_NS
-    preemption: Preemption = Preemption.NEVER
+    preemption: PreemptionMode = PreemptionMode.NEVER
     preemption_delay_ns: int = 0
     health_bands: bool = True
     failing_subtrahend: int = 100

@@ -10,6 +10,7 @@ Active, or Backup and `yielding` (it resigned and serves on until a successor sp
 
 from __future__ import annotations
 
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
@@ -18,12 +19,7 @@ from vip_speaker.vrrp.actions import (
     SendAdvertisement,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import (
-    ElectionConfig,
-    Health,
-    Heard,
-    State,
-)
+from vip_speaker.vrrp.election import ElectionConfig, Health, Heard
 from vip_speaker.vrrp.steps import BIND_LIMIT_NS, BIND_RETRY_FIRST_NS, ElectionSteps
 from vip_speaker.vrrp.timers import (
     MILLISECOND_NS,

@@ -5,6 +5,7 @@ The events themselves are in `vip_speaker.vrrp.machine`.
 
 from __future__ import annotations
 
+from vip_model.vocabulary import OWNER_PRIORITY, PreemptionMode, State
 from vip_speaker.vrrp.actions import (
     Action,
     BindAddresses,
@@ -14,15 +15,7 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import (
-    HIGHEST_FAILING_PRIORITY,
-    OWNER_PRIORITY,
-    Address,
-    ElectionConfig,
-    Health,
-    Preemption,
-    State,
-)
+from vip_speaker.vrrp.election import HIGHEST_FAILING_PRIORITY, Address, ElectionConfig, Health
 from vip_speaker.vrrp.peer import ActivePeer
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, ElectionTimers
 
@@ -262,10 +255,10 @@ class ElectionSteps:
         """Whether a lower Active is to be replaced now (Preempt_Mode, RFC 9568 §6.1)."""
         if self.effective_priority == OWNER_PRIORITY:
             return True
-        if self._config.preemption is Preemption.DELAYED:
+        if self._config.preemption is PreemptionMode.DELAYED:
             since = self._peer.lower_since_ns
             return since is not None and now - since >= self._config.preemption_delay_ns
-        return self._config.preemption is Preemption.ALWAYS
+        return self._config.preemption is PreemptionMode.ALWAYS
 
     def _window_ns(self) -> int:
         """How long after our last advert no other can have taken over: three intervals."""

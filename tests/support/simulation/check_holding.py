@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from support.simulation.checker import Checker
 from support.simulation.node import Node
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action, BindAddresses, ReleaseAddresses
-from vip_speaker.vrrp.election import State
 
 if TYPE_CHECKING:
     from support.simulation.world import World

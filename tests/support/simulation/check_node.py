@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from support.simulation.checker import Checker
 from support.simulation.node import Node
 from support.simulation.world_facts import longest_deadline_ns
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
     SendAdvertisement,
     StateChanged,
 )
-from vip_speaker.vrrp.election import State
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
 if TYPE_CHECKING:

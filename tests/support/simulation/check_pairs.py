@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from support.simulation.checker import Checker
 from support.simulation.node import Node, Process
 from support.simulation.world_facts import down_ns, with_clock
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action
-from vip_speaker.vrrp.election import State
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from support.simulation.check_service import settled_since_ns
 from support.simulation.checker import Checker
 from support.simulation.node import Node, Process
 from support.simulation.world_facts import clock_tolerance_ns, with_clock
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action
-from vip_speaker.vrrp.election import Health, State
+from vip_speaker.vrrp.election import Health
 from vip_speaker.vrrp.timers import skew_time_ns
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from support.simulation.checker import Checker
 from support.simulation.node import Node
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action, StateChanged
-from vip_speaker.vrrp.election import Health, State
+from vip_speaker.vrrp.election import Health
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:

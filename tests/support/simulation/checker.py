@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from support.simulation.trace import ViolationError
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action
-from vip_speaker.vrrp.election import State
 from vip_speaker.vrrp.timers import SECOND_NS
 
 if TYPE_CHECKING:

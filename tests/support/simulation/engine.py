@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from support.simulation.kernel import Change
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
@@ -21,7 +22,7 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import ElectionConfig, Heard, State
+from vip_speaker.vrrp.election import ElectionConfig, Heard
 from vip_speaker.vrrp.machine import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from support.simulation.addresses import family_of, make_instance, own_address
 from support.simulation.lan import CLIENT, Way
 from support.simulation.node import Node, Process
-from vip_speaker.vrrp.election import Address, Heard, Instance, Preemption
+from vip_model.vocabulary import PreemptionMode
+from vip_speaker.vrrp.election import Address, Heard, Instance
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
 if TYPE_CHECKING:
@@ -323,7 +324,7 @@ def _take_desired(world: World, node: Node) -> None:
 
 def change_preemption(world: World, random: Random) -> Harm:
     """All nodes get another Preempt_Mode."""
-    mode = random.choice(list(Preemption))
+    mode = random.choice(list(PreemptionMode))
     world.reconfigure(world.nodes.values(), preemption=mode)
     return Harm(tuple(world.nodes), orderly=True)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from vip_model.vocabulary import GateState
 from vip_speaker.gates.verdict import Outcome, Tally
-from vip_speaker.messages import VerdictState
 from vip_speaker.vrrp.election import Health
 
 _SUCCESSES, _FAILURES = 1, 2
-_LEVELS = {VerdictState.PASSING: Health.HEALTHY, VerdictState.FAILING: Health.FAILING}
+_LEVELS = {GateState.PASSING: Health.HEALTHY, GateState.FAILING: Health.FAILING}
 
 
 class Gate:

@@ -9,13 +9,8 @@ from support.simulation.lan import CLIENT
 from support.simulation.node import Node, Process
 from support.simulation.trace import ViolationError
 from support.simulation.world_facts import with_clock
-from vip_speaker.vrrp.election import (
-    HIGHEST_FAILING_PRIORITY,
-    OWNER_PRIORITY,
-    Health,
-    Preemption,
-    State,
-)
+from vip_model.vocabulary import OWNER_PRIORITY, PreemptionMode, State
+from vip_speaker.vrrp.election import HIGHEST_FAILING_PRIORITY, Health
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -144,7 +139,7 @@ def _better(world: World, willing: list[Node], active: Node) -> str | None:
         if is_failing and best.priority > HIGHEST_FAILING_PRIORITY:
             return f"{active.name} is failing and Active, {best.name} is healthy"
     preempts = best.priority == OWNER_PRIORITY or all(
-        node.config.preemption is not Preemption.NEVER for node in willing
+        node.config.preemption is not PreemptionMode.NEVER for node in willing
     )
     if preempts and best.priority > active.priority:
         return f"{active.name} ({active.priority}) is Active, not {best.name} ({best.priority})"

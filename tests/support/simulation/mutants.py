@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
@@ -13,7 +14,7 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import Health, Heard, State
+from vip_speaker.vrrp.election import Health, Heard
 from vip_speaker.vrrp.machine import Election
 
 

@@ -14,7 +14,8 @@ from support.simulation.engine import Command, Engine
 from support.simulation.gate import Gate
 from support.simulation.kernel import Kernel, Worker
 from support.simulation.options import NodeOptions
-from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard, State
+from vip_model.vocabulary import State
+from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard
 from vip_speaker.vrrp.machine import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 

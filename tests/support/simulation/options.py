@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-from vip_speaker.vrrp.election import Preemption
+from vip_model.vocabulary import PreemptionMode
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 # Wishes, not faults: they must not cost the client anything.
@@ -81,7 +81,7 @@ class Options:
         interval_ns: Advertisement_Interval.
         families: number of instances of the election, 1 or 2.
         preemption: Preempt_Mode of all.
-        preemption_delay_ns: for Preemption.DELAYED.
+        preemption_delay_ns: for PreemptionMode.DELAYED.
         health_bands: healthy beats failing whatever Preempt_Mode says.
         bootstrap: nobody has ever run the router.
         delay_mean_ns: one-way delay of the link, exponential.
@@ -103,7 +103,7 @@ class Options:
     nodes: tuple[NodeOptions, ...]
     interval_ns: int = SECOND_NS
     families: int = 1
-    preemption: Preemption = Preemption.NEVER
+    preemption: PreemptionMode = PreemptionMode.NEVER
     preemption_delay_ns: int = 0
     health_bands: bool = True
     bootstrap: bool = False
@@ -181,7 +181,9 @@ def draw(seed: int, random: Random) -> Options:
         nodes=_draw_nodes(random, style, count, interval_ns),
         interval_ns=interval_ns,
         families=random.choice((1, 1, 2)),
-        preemption=random.choice((Preemption.NEVER, Preemption.ALWAYS, Preemption.DELAYED)),
+        preemption=random.choice(
+            (PreemptionMode.NEVER, PreemptionMode.ALWAYS, PreemptionMode.DELAYED)
+        ),
         preemption_delay_ns=random.randint(1, 8) * interval_ns,
         health_bands=style != "free",
         bootstrap=random.random() < 0.2,

@@ -16,8 +16,9 @@ from support.simulation.node import Node
 from support.simulation.options import NodeOptions, Options
 from support.simulation.trace import Trace
 from support.simulation.weather import Weather
+from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action, StateChanged
-from vip_speaker.vrrp.election import ElectionConfig, Heard, State
+from vip_speaker.vrrp.election import ElectionConfig, Heard
 from vip_speaker.vrrp.machine import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 

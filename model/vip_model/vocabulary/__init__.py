@@ -1,0 +1,55 @@
+"""The words that engine, agent, operator and their tests share, each defined once. Pure.
+
+Standard library only, since the engine imports it.
+"""
+
+from vip_model.vocabulary.priorities import (
+    FAILING_PRIORITIES,
+    HIGHEST_FAILING_PRIORITY,
+    HIGHEST_HEALTHY_PRIORITY,
+    HIGHEST_PROVISIONAL_PRIORITY,
+    LOWEST_HEALTHY_PRIORITY,
+    LOWEST_PROVISIONAL_PRIORITY,
+    OWNER_PRIORITY,
+    SOUND,
+    Degradation,
+    PriorityScale,
+    candidates_that_fit,
+    effective_priority,
+    possible_degradations,
+)
+from vip_model.vocabulary.reasons import Reason, Use
+from vip_model.vocabulary.words import (
+    Checksum,
+    FailureAction,
+    Family,
+    GateState,
+    PreemptionMode,
+    Protocol,
+    State,
+)
+
+__all__ = [
+    "FAILING_PRIORITIES",
+    "HIGHEST_FAILING_PRIORITY",
+    "HIGHEST_HEALTHY_PRIORITY",
+    "HIGHEST_PROVISIONAL_PRIORITY",
+    "LOWEST_HEALTHY_PRIORITY",
+    "LOWEST_PROVISIONAL_PRIORITY",
+    "OWNER_PRIORITY",
+    "SOUND",
+    "Checksum",
+    "Degradation",
+    "FailureAction",
+    "Family",
+    "GateState",
+    "PreemptionMode",
+    "PriorityScale",
+    "Protocol",
+    "Reason",
+    "State",
+    "Use",
+    "candidates_that_fit",
+    "effective_priority",
+    "possible_degradations",
+]

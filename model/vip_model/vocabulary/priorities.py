@@ -1,0 +1,99 @@
+"""Which priority a node advertises: the bands of docs/protocol.md, "Health"."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+OWNER_PRIORITY = 255
+HIGHEST_HEALTHY_PRIORITY = 254
+LOWEST_HEALTHY_PRIORITY = 155
+HIGHEST_PROVISIONAL_PRIORITY = 154
+LOWEST_PROVISIONAL_PRIORITY = 145
+HIGHEST_FAILING_PRIORITY = 144
+FAILING_PRIORITIES = HIGHEST_FAILING_PRIORITY  # how many there are: 1 is the lowest
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Degradation:
+    """What a node lacks of a healthy one; the lesser of two is the better node.
+
+    Attributes:
+        missing: how many instances cannot run on it.
+        cost: sum of the costs of the gates that fail.
+    """
+
+    missing: int = 0
+    cost: int = 0
+
+
+SOUND = Degradation()
+
+
+def possible_degradations(instances: int, costs: Iterable[int]) -> tuple[Degradation, ...]:
+    """Return every degradation with which a node still takes part, best first; SOUND is none.
+
+    A node without any instance takes no part.
+
+    Args:
+        instances: how many instances the election has.
+        costs: what each gate costs that lowers the priority; not those that withdraw the node.
+    """
+    sums = {0}
+    for cost in costs:
+        sums |= {total + cost for total in sums}
+    found = (Degradation(missing, total) for missing in range(instances) for total in sums)
+    return tuple(sorted(each for each in found if each != SOUND))
+
+
+def candidates_that_fit(degradations: int) -> int:
+    """Return how many candidates have priorities of their own at each of so many degradations."""
+    return FAILING_PRIORITIES // max(1, degradations)
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityScale:
+    """What the priority of one node in one election follows from, besides its health.
+
+    Attributes:
+        base: the priority of its slot, or the one that the user wrote.
+        slot: rank among the candidates, 0 is first.
+        candidates: how many slots a degradation keeps apart; those beyond share the last place.
+        degradations: every possible one, best first.
+        health_bands: healthy beats provisional beats failing. False with routers that are not
+            ours, whose priorities follow rules of their own.
+        subtrahend: what a degradation takes off the base without health bands.
+    """
+
+    base: int
+    slot: int = 0
+    candidates: int = 1
+    degradations: tuple[Degradation, ...] = ()
+    health_bands: bool = True
+    subtrahend: int = 100
+
+
+def effective_priority(
+    scale: PriorityScale, degradation: Degradation = SOUND, *, provisional: bool = False
+) -> int:
+    """Return the priority on the wire, 1-255.
+
+    A failing owner leaves 255 like any other node: an address without a service behind it is of
+    no use to its owner either. One that is not failing is never provisional.
+
+    Args:
+        scale: the node's place.
+        degradation: what it lacks.
+        provisional: it took over from silence and has not been up for long enough.
+    """
+    failing = degradation != SOUND
+    if not scale.health_bands:
+        return max(1, scale.base - scale.subtrahend) if failing else scale.base
+    if failing:
+        rank = bisect.bisect_left(scale.degradations, degradation)
+        place = min(scale.slot, scale.candidates - 1)
+        return max(1, HIGHEST_FAILING_PRIORITY - rank * scale.candidates - place)
+    if provisional and scale.base != OWNER_PRIORITY:
+        return max(LOWEST_PROVISIONAL_PRIORITY, HIGHEST_PROVISIONAL_PRIORITY - scale.slot)
+    return scale.base

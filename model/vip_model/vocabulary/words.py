@@ -1,0 +1,58 @@
+"""Words that a field or a message chooses from."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Family(enum.StrEnum):
+    """Address family of one VRRP instance."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class Protocol(enum.StrEnum):
+    """Version of VRRP on the wire."""
+
+    VRRP_V3 = "VRRPv3"
+    VRRP_V2 = "VRRPv2"
+
+
+class State(enum.StrEnum):
+    """State of a virtual router (RFC 9568 §6.4)."""
+
+    INITIALIZE = "Initialize"
+    BACKUP = "Backup"
+    ACTIVE = "Active"
+
+
+class PreemptionMode(enum.StrEnum):
+    """Preempt_Mode (RFC 9568 §6.1); Delayed waits until a lower Active was heard for so long."""
+
+    ALWAYS = "Always"
+    NEVER = "Never"
+    DELAYED = "Delayed"
+
+
+class FailureAction(enum.StrEnum):
+    """What a failing gate does to its node."""
+
+    LOWER_PRIORITY = "LowerPriority"
+    WITHDRAW = "Withdraw"
+
+
+class Checksum(enum.StrEnum):
+    """Form of the IPv4 checksum that is sent; both are accepted (RFC 9568 §5.2.8)."""
+
+    PSEUDO_HEADER = "PseudoHeader"
+    MESSAGE_ONLY = "MessageOnly"
+
+
+class GateState(enum.StrEnum):
+    """What a gate says of this node. Unknown counts as failing only after a cold start."""
+
+    PASSING = "Passing"
+    FAILING = "Failing"
+    UNKNOWN = "Unknown"
+    NOT_APPLICABLE = "NotApplicable"
