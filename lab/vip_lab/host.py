@@ -65,19 +65,28 @@ class Host:
         """Run `ip` on the host."""
         return namespaces.run("ip", "-n", self.namespace, *words)
 
-    def addresses(self) -> dict[str, dict[str, object]]:
-        """Return what the kernel knows of each address on the LAN's interface, by address."""
+    def addresses(self, interface: str = INTERFACE) -> dict[str, dict[str, object]]:
+        """Return what the kernel knows of each address on an interface, by address."""
         answer = namespaces.run("ip", "-j", "-d", "-n", self.namespace, "address", "show")
         return {
             entry["local"]: entry
             for link in json.loads(answer)
-            if link.get("ifname") == INTERFACE
+            if link.get("ifname") == interface
             for entry in link["addr_info"]
         }
 
     def holds(self, address: str) -> bool:
-        """Return whether the address is bound on the LAN's interface."""
-        return str(ip_address(address)) in self.addresses()
+        """Return whether the address is bound, on whatever interface."""
+        return self.interface_of(address) is not None
+
+    def interface_of(self, address: str) -> str | None:
+        """Return the name of the interface that the address is bound on."""
+        answer = namespaces.run("ip", "-j", "-n", self.namespace, "address", "show")
+        wanted = str(ip_address(address))
+        for link in json.loads(answer):
+            if any(entry.get("local") == wanted for entry in link.get("addr_info", ())):
+                return str(link["ifname"])
+        return None
 
     def neighbour_mac(self, address: str) -> str | None:
         """Return the hardware address that the host would send to for an address, if it knows."""

@@ -74,13 +74,13 @@ class Lan(Running):
 
     # --- what can go wrong with it ---------------------------------------------------------------
 
-    def cut(self, name: str) -> None:
+    def cut(self, name: str, interface: str = INTERFACE) -> None:
         """Pull a host's cable at the switch: it loses carrier."""
-        self._set_port(name, "down")
+        self._set_port(name, interface, "down")
 
-    def restore(self, name: str) -> None:
+    def restore(self, name: str, interface: str = INTERFACE) -> None:
         """Plug the cable in again."""
-        self._set_port(name, "up")
+        self._set_port(name, interface, "up")
 
     def partition(self, other_side: Iterable[str]) -> None:
         """Split the switch: these hosts hear each other and nobody else. Nobody loses carrier."""
@@ -92,8 +92,27 @@ class Lan(Running):
         for name in self._names:
             self._move_port(name, _SWITCHES[0])
 
+    def join_switches(self) -> None:
+        """Lay a cable between the two switches, so that they are one network."""
+        first, second = _SWITCHES
+        self._ip(
+            f"link add name between type veth peer name {first}-to-{second[-1]}",
+            f"link set dev between master {second} up",
+            f"link set dev {first}-to-{second[-1]} master {first} up",
+        )
+
+    def add_card(self, name: str, interface: str, address: str) -> None:
+        """Give a host another card, on the second switch, with an address and its prefix length."""
+        host, port = self._hosts[name], _port(name, interface)
+        self._ip(
+            f"link add name {port} type veth peer name {interface} netns {host.namespace}",
+            f"link set dev {port} master {_SWITCHES[1]} up",
+        )
+        host.ip("link", "set", "dev", interface, "up")
+        host.ip("address", "add", address, "dev", interface)
+
     def holders(self, address: str) -> list[str]:
-        """Return the names of the hosts that have the address on their interface."""
+        """Return the names of the hosts that have the address, on whatever interface."""
         return [host.name for host in self.hosts if host.holds(address)]
 
     # --- building --------------------------------------------------------------------------------
@@ -146,15 +165,15 @@ class Lan(Running):
     def _ip(self, *commands: str) -> None:
         namespaces.run("ip", "-n", self._switch, "-batch", "-", input_text="\n".join(commands))
 
-    def _set_port(self, name: str, state: str) -> None:
-        self._ip(f"link set dev {_port(self._hosts[name].name)} {state}")
+    def _set_port(self, name: str, interface: str, state: str) -> None:
+        self._ip(f"link set dev {_port(self._hosts[name].name, interface)} {state}")
 
     def _move_port(self, name: str, switch: str) -> None:
         self._ip(f"link set dev {_port(self._hosts[name].name)} master {switch}")
 
 
-def _port(name: str) -> str:
-    return f"to-{name}"
+def _port(name: str, interface: str = INTERFACE) -> str:
+    return f"to-{name}" if interface == INTERFACE else f"to-{name}-{interface}"
 
 
 @contextlib.contextmanager

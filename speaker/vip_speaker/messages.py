@@ -42,8 +42,8 @@ class DesiredInstance(Message, frozen=True, kw_only=True):
 
     family: Family
     virtual_router_id: int = msgspec.field(name="virtualRouterID")
-    # Patterns in order; the first that matches an existing interface is used.
-    # Empty: the interface whose subnet holds the first address.
+    # Patterns, best first; the first interface with carrier is used.
+    # Empty: the interfaces whose subnet holds the first address.
     interfaces: list[str] = []
     addresses: list[str]
     # Addresses that adverts may come from; None means anyone on the link (static mode).

@@ -13,14 +13,23 @@ from vip_speaker.messages import DesiredInstance, DesiredRouter
 MAC = bytes.fromhex("020000000011")
 
 
-def link(index: int, name: str, *, up: bool = True, carrier: bool = True) -> Link:
+def link(
+    index: int,
+    name: str,
+    *,
+    up: bool = True,
+    carrier: bool = True,
+    loopback: bool = False,
+    kind: str = "",
+    master: int = 0,
+) -> Link:
     """Return an interface."""
-    return Link(
-        index, name, MAC, up=up, carrier=carrier, loopback=False, kind="", master=0, mtu=1500
-    )
+    return Link(index, name, MAC, up, carrier, loopback, kind, master, mtu=1500)
 
 
-def address(index: int, text: str, *, protocol: int | None = None) -> InterfaceAddress:
+def address(
+    index: int, text: str, *, protocol: int | None = None, flags: int = 0
+) -> InterfaceAddress:
     """Return an address as the kernel lists it."""
     interface = ip_interface(text)
     return InterfaceAddress(
@@ -30,7 +39,7 @@ def address(index: int, text: str, *, protocol: int | None = None) -> InterfaceA
         prefix_length=interface.network.prefixlen,
         protocol=protocol,
         label="",
-        flags=0,
+        flags=flags,
         scope=253 if interface.ip.is_link_local else 0,
         valid_seconds=None,
     )

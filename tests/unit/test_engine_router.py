@@ -295,6 +295,47 @@ def test_an_interface_that_came_back_under_another_index_has_the_addresses(scene
     assert _state(one) is State.ACTIVE
 
 
+TWO_CARDS = (address(2, "192.0.2.11/24"), address(3, "192.0.2.21/24"))
+
+
+def test_an_active_goes_on_from_the_card_that_works(scene: Scene) -> None:
+    """It binds and sends there, stays when the first card is back, and leaves when it must."""
+    cards = {name: link(index, name) for index, name in ((2, "eth0"), (3, "eth1"))}
+    scene.monitor.view = view(*cards.values(), addresses=TWO_CARDS)
+    one = _active(scene)
+    dead = link(2, "eth0", carrier=False)
+    for links, used in (
+        ((dead, cards["eth1"]), 3),
+        (tuple(cards.values()), 3),
+        ((cards["eth0"], link(3, "eth1", carrier=False)), 2),
+    ):
+        bound = (*TWO_CARDS, address(used, f"{VIP}/32", protocol=PROTOCOL))
+        scene.monitor.view = view(*links, addresses=bound)
+        one.network_changed(3200 * MS)
+        _answer(scene, one, 3200 * MS)
+        assert _state(one) is State.ACTIVE
+        assert scene.worker.binds[-1].ifindex == used
+        assert [each.placed.index for each in one.instances] == [used]
+    assert len(scene.worker.binds) == 3
+
+
+def test_clients_of_another_card_are_told(scene: Scene) -> None:
+    """It may have answered for the address; when it falls the holder announces again."""
+    both = (link(2, "eth0"), link(3, "eth1"))
+    bound = (*TWO_CARDS, BOUND[-1])
+    scene.monitor.view = view(*both, addresses=TWO_CARDS)
+    one = _active(scene)
+    scene.monitor.view = view(*both, addresses=bound)
+    _answer(scene, one, 3100 * MS)
+    _announced(one)
+    one.network_changed(3200 * MS)
+    assert not _announced(one)
+    scene.monitor.view = view(both[0], link(3, "eth1", carrier=False), addresses=bound)
+    one.network_changed(3300 * MS)
+    assert _announced(one)
+    assert len(scene.worker.binds) == 1
+
+
 def test_what_was_open_on_an_interface_that_went_is_opened_anew(scene: Scene) -> None:
     """An interface that is back with its index and its addresses is deaf on the old sockets."""
     one = _serving(scene)

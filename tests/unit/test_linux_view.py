@@ -1,12 +1,12 @@
-"""Which interface an address belongs to, what speaks against it, and what a node reports."""
+"""What a node's network looks like, what speaks against it, and what a node reports."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_address, ip_interface
 
 import pytest
 
+from vip_speaker.linux.choice import Candidate, candidates
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.rtnetlink import (
     IFA_F_DADFAILED,
@@ -75,7 +75,7 @@ def test_an_address_that_a_load_balancer_parks_is_on_the_link_of_its_subnet() ->
     """kube-proxy in IPVS mode binds what a Service has to a device of its own, as a /32."""
     parked = view_of(*ADDRESSES, address(DUMMY, "192.0.2.100/32"))
     wanted = ip_address("192.0.2.100")
-    assert parked.interface_for([], [wanted]) == link(ETH0, "eth0")
+    assert candidates(parked, [], [wanted]) == (Candidate(link(ETH0, "eth0")),)
     assert parked.check_address(ETH0, wanted) is None
 
 
@@ -147,78 +147,6 @@ def test_link_local() -> None:
     )
 
     assert view.link_local_ipv6(ETH0) == ip_address("fe80::2")
-
-
-def chosen(patterns: Sequence[str], *addresses: str, view: NetworkView = VIEW) -> str:
-    """Return the name of the interface that was found, or the reason why none was."""
-    found = view.interface_for(patterns, [ip_address(one) for one in addresses])
-    return found if isinstance(found, str) else found.name
-
-
-@pytest.mark.parametrize(
-    ("patterns", "interface"),
-    [
-        (["eth1"], "eth1"),
-        (["eth9", "eth1", "eth0"], "eth1"),
-        (["ens*", "eth[1-9]"], "eth1"),
-        (["eth*"], "eth0"),
-        (["ETH0", "eth1"], "eth1"),
-    ],
-)
-def test_interface_by_pattern(patterns: list[str], interface: str) -> None:
-    """The first pattern that matches decides; among several matches, the subnet of the address."""
-    assert chosen(patterns, "192.0.2.100") == interface
-
-
-def test_interface_of_several_that_match() -> None:
-    """Where a pattern matches several interfaces and none is in the subnet, the first is taken."""
-    assert chosen(["eth*"], "10.1.2.3") == "eth1"
-    assert chosen(["eth*"], "203.0.113.1") == "eth0"
-
-
-def test_loopback_only_by_name() -> None:
-    """A glob never means loopback, its name does."""
-    assert chosen(["*"], "203.0.113.1") == "eth0"
-    assert chosen(["lo"], "203.0.113.1") == "lo"
-
-
-def test_interface_by_subnet() -> None:
-    """Without patterns the interface whose subnet holds the first address is taken."""
-    assert chosen([], "192.0.2.100", "10.1.2.3") == "eth0"
-    assert chosen([], "10.1.2.3") == "eth1"
-    assert chosen([], "2001:db8::100") == "eth0"
-
-
-def test_interface_by_subnet_passes_over_link_local_addresses() -> None:
-    """A link-local address fits every link, so the next address tells the interface."""
-    assert chosen([], "fe80::100", "2001:db8::100") == "eth0"
-
-
-def test_interface_with_the_narrowest_subnet() -> None:
-    """Of two interfaces that hold the address, the one with the longer prefix is taken."""
-    view = view_of(address(ETH0, "10.0.0.1/8"), address(ETH1, "10.1.0.1/16"))
-
-    assert chosen([], "10.1.2.3", view=view) == "eth1"
-
-
-@pytest.mark.parametrize(
-    ("patterns", "address", "words"),
-    [
-        (["eth9", "ens*"], "192.0.2.100", ["eth9 or ens*", "lo, eth0, eth1"]),
-        ([], "203.0.113.1", ["203.0.113.1", "eth0 (192.0.2.11/24", "vrrp.interfaces"]),
-        ([], "fe80::100", ["link-local", "vrrp.interfaces"]),
-    ],
-)
-def test_no_interface(patterns: list[str], address: str, words: list[str]) -> None:
-    """Where there is no interface the reason says what was sought and what the node has."""
-    reason = chosen(patterns, address)
-
-    assert all(word in reason for word in words), reason
-
-
-def test_no_interface_without_addresses() -> None:
-    """A node without any address says so."""
-    assert "no address at all" in chosen([], "192.0.2.100", view=view_of())
 
 
 @pytest.mark.parametrize(

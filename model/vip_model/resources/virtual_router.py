@@ -56,7 +56,8 @@ class RouterInstance(Part, frozen=True, kw_only=True):
         name="virtualRouterID"
     )
     interfaces: Annotated[
-        tuple[str, ...], described("Patterns; empty: the interface in the subnet.", _MANY)
+        tuple[str, ...],
+        described("Patterns, best first; empty: the interfaces in the subnet.", _MANY),
     ] = ()
     addresses: Annotated[
         tuple[str, ...], described("Virtual addresses, without a prefix length.", _MANY)

@@ -103,8 +103,9 @@ class VRRP(Part, frozen=True, kw_only=True):
     interfaces: Annotated[
         tuple[str, ...],
         described(
-            "Names or patterns of interfaces; on each node the first that matches one is used. "
-            "Default: the interface whose subnet holds the address.",
+            "Names or patterns of interfaces, best first; on each node the first that has "
+            "carrier is used, and another takes over when it loses it. "
+            "Default: the interfaces whose subnet holds the address.",
             Limits(max_length=16, unique=True, items=_INTERFACE_PATTERN),
         ),
     ] = ()

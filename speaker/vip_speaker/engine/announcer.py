@@ -36,6 +36,11 @@ class Announcer:
         """Announce nothing any more."""
         self._schedules = []
 
+    @property
+    def is_announcing(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return bool(self._schedules)
+
     def deadline(self) -> int | None:
         """Return when `tick` is due next."""
         due = (schedule.deadline() for _, schedule in self._schedules)

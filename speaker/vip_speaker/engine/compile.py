@@ -6,10 +6,12 @@ does not fit this node is found out, in words that a person can act on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from vip_model.vocabulary import Family
+from vip_speaker.linux.choice import candidates, choose, unusable
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter
@@ -43,6 +45,8 @@ class Placed:
         addresses: what is bound and advertised, a generated link-local address included.
         wanted: what the user asked for.
         sources: whose adverts are obeyed; None is anyone on the link.
+        patterns: what the user said about interfaces.
+        beside: indexes of all interfaces that could be used now, this one among them.
     """
 
     family: Family
@@ -54,6 +58,8 @@ class Placed:
     addresses: tuple[Address, ...]
     wanted: tuple[str, ...]
     sources: frozenset[Address] | None
+    patterns: tuple[str, ...] = ()
+    beside: frozenset[int] = field(default=frozenset(), compare=False)
 
     @property
     def key(self) -> InstanceKey:
@@ -69,36 +75,50 @@ class UnplannedSourceError(NotPlaceableError):
     """The others would not obey this node: its adverts come from an address that none expects."""
 
 
-def place(router: DesiredRouter, view: NetworkView) -> tuple[Placed, ...]:
+def place(
+    router: DesiredRouter, view: NetworkView, current: Iterable[Placed] = ()
+) -> tuple[Placed, ...]:
     """Return every instance with its interface and source address.
 
     Raises NotPlaceableError while an interface, its link, its source address or the subnet of a
     virtual address is missing, or a virtual address is one that no node may bind.
+
+    Args:
+        router: what is desired.
+        view: this node.
+        current: where its instances are now: they stay there as long as that works.
     """
-    return tuple(_place(router, instance, view) for instance in router.instances)
+    used = {(one.family, one.virtual_router_id, one.patterns): one.index for one in current}
+    return tuple(_place(router, instance, view, used) for instance in router.instances)
 
 
-def _place(router: DesiredRouter, instance: DesiredInstance, view: NetworkView) -> Placed:
+_Used = Mapping[tuple[Family, int, tuple[str, ...]], int]
+
+
+def _place(
+    router: DesiredRouter, instance: DesiredInstance, view: NetworkView, used: _Used
+) -> Placed:
     wanted = tuple(ip_address(address) for address in instance.addresses)
-    link = view.interface_for(instance.interfaces, wanted)
-    if isinstance(link, str):
-        raise NotPlaceableError(link)
+    patterns = tuple(instance.interfaces)
+    version = 4 if instance.family is Family.IPV4 else 6
+    found = candidates(view, patterns, wanted)
+    if isinstance(found, str):
+        raise NotPlaceableError(found)
+    current = used.get((instance.family, instance.virtual_router_id, patterns))
+    chosen = choose(view, found, version, current)
+    if isinstance(chosen, str):
+        raise NotPlaceableError(chosen)
+    link = chosen.link
     for address in wanted:
         problem = view.check_address(link.index, address)
         if problem is not None:
-            raise NotPlaceableError(problem)
-    if not link.up or not link.carrier:
-        what = "has no carrier" if link.up else "is down"
-        raise NotPlaceableError(f"Interface {link.name} {what}")
+            raise NotPlaceableError(
+                f"{chosen.port} is a port of {link.name}, and {problem}" if chosen.port else problem
+            )
     source: Address | None
-    if instance.family is Family.IPV4:
-        source = view.primary_ipv4(link.index)
-        missing = "IPv4 address"
-    else:
-        source = view.link_local_ipv6(link.index)
-        missing = "usable IPv6 link-local address (is IPv6 on? is the address still tentative?)"
+    source = view.primary_ipv4(link.index) if version == 4 else view.link_local_ipv6(link.index)
     if source is None:
-        raise NotPlaceableError(f"Interface {link.name} has no {missing} to send adverts from")
+        raise NotPlaceableError(f"The IPv6 link-local address of {link.name} is still tentative")
     addresses = _advertised(router, instance, wanted)
     _check_size(instance.family, addresses, link)
     return Placed(
@@ -113,6 +133,10 @@ def _place(router: DesiredRouter, instance: DesiredInstance, view: NetworkView) 
         sources=None
         if instance.sources is None
         else frozenset(ip_address(source) for source in instance.sources),
+        patterns=patterns,
+        beside=frozenset(
+            one.link.index for one in found if unusable(view, one.link, version) is None
+        ),
     )
 
 

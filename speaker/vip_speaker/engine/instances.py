@@ -26,6 +26,7 @@ class RunningInstances:
         self._router = router
         self._counters: dict[tuple[str, int], InstanceCounters] = {}
         self._unsent = 0
+        self._beside: tuple[frozenset[int], ...] = ()
         self.running: list[RunningInstance] = []
 
     @property
@@ -36,6 +37,14 @@ class RunningInstances:
     def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
         """Return the counters of one instance; they outlive its sockets."""
         return self._counters.setdefault((family, virtual_router_id), InstanceCounters())
+
+    def note_beside(self, placed: tuple[Placed, ...]) -> bool:
+        """Note which interfaces could be used; return whether they are not the same as before.
+
+        Linux answers for its addresses on all of them, so that clients may send to any.
+        """
+        before, self._beside = self._beside, tuple(one.beside for one in placed)
+        return before != self._beside
 
     def open(self, desired: DesiredRouter, placed: tuple[Placed, ...]) -> None:
         """Replace what runs. Raises OSError and keeps what runs if a socket cannot be had."""

@@ -200,10 +200,13 @@ class Router:
         if self._leaving:
             return
         try:
-            placed = place(self.desired, self._node.view)
+            placed = place(self.desired, self._node.view, self._instances.placed)
             check_sources(placed)
             if self._settled is not self.desired or self._instances.placed != placed:
                 self._settle(now, placed)
+            is_bound = self._announcer.is_announcing and not self._holdings.is_waiting()
+            if self._instances.note_beside(placed) and is_bound:
+                self._announcer.start(now, self._instances.running)
         except UnplannedSourceError as error:
             self._earlier = None  # it was known by another source, if by any
             self._wait(now, str(error), "SourceChanged", resign=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import NamedTuple
@@ -120,6 +120,14 @@ class NetworkView:
         ]
         return min(candidates)[2] if candidates else None
 
+    def is_awaiting_link_local(self, index: int) -> bool:
+        """Whether the kernel is still asking if anybody else has its link-local address."""
+        return any(
+            one.address.is_link_local and one.flags & IFA_F_TENTATIVE
+            for one in self._own.get(index, ())
+            if isinstance(one.address, IPv6Address) and not one.flags & IFA_F_DADFAILED
+        )
+
     def is_own(self, address: Address) -> bool:
         """Return whether the node has the address, on whatever interface, as its own."""
         return address in self._holders
@@ -132,26 +140,19 @@ class NetworkView:
             self._subnets[index] = known
         return known
 
-    def interface_for(self, patterns: Sequence[str], addresses: Sequence[Address]) -> Link | str:
-        """Return the interface for these virtual addresses, or a sentence on why there is none.
+    def narrowest_subnet(self, index: int, address: Address) -> Interface | None:
+        """Return the smallest subnet of an interface that holds an address."""
+        holding = [subnet for subnet in self.subnets(index) if address in subnet.network]
+        return max(holding, key=lambda subnet: subnet.network.prefixlen, default=None)
 
-        Args:
-            patterns: shell globs in order; the first that matches an interface decides. Where it
-                matches several, one whose subnet holds the address is preferred, then the one
-                with the lowest index; loopback only by its own name. Empty: the interface whose
-                subnet holds the first address.
-            addresses: the virtual addresses; a link-local one tells nothing about the interface,
-                unless there is no other.
-        """
-        decisive = next((one for one in addresses if not one.is_link_local), None)
-        if not patterns:
-            return self._interface_by_subnet(decisive)
-        for pattern in patterns:
-            matching = [link for link in self.links if _matches(link, pattern)]
-            if matching:
-                return min(matching, key=lambda link: self._distance(link.index, decisive))
-        names = ", ".join(link.name for link in self.links)
-        return f"No interface matches {' or '.join(patterns)}; this node has {names}"
+    def subnet_text(self, index: int) -> str:
+        """Return the subnets of an interface as a person reads them."""
+        return ", ".join(str(subnet) for subnet in self.subnets(index)) or "no address of its own"
+
+    def is_parking(self, index: int) -> bool:
+        """Whether it is one where load balancers park addresses: loopback or a dummy."""
+        link = self._links.get(index)
+        return link is not None and (link.loopback or link.kind == "dummy")
 
     def check_address(self, index: int, address: Address) -> str | None:
         """Return what speaks against binding a virtual address to an interface, None if nothing.
@@ -162,15 +163,15 @@ class NetworkView:
         name = self._name(index)
         for holder in self._holders.get(address, ()):
             # Every link has a link-local network of its own.
-            elsewhere = address.is_link_local or self._is_parking(holder)
+            elsewhere = address.is_link_local or self.is_parking(holder)
             if holder == index or not elsewhere:
                 return (
                     f"{address} is the node's own address on {self._name(holder)}: "
                     f"choose one that no node has, or remove it there"
                 )
-        subnet = self._narrowest_subnet(index, address)
+        subnet = self.narrowest_subnet(index, address)
         if subnet is None:
-            return f"{address} is in no connected subnet of {name} ({self._subnet_text(index)})"
+            return f"{address} is in no connected subnet of {name} ({self.subnet_text(index)})"
         network = subnet.network
         if network.prefixlen >= network.max_prefixlen - 1:
             return None  # RFC 3021, RFC 6164: no network and no broadcast address
@@ -221,40 +222,6 @@ class NetworkView:
             return any(port.master == link.index and port.kind != "veth" for port in self.links)
         return link.kind != "dummy" and len(link.mac) == _MAC_BYTES
 
-    def _interface_by_subnet(self, address: Address | None) -> Link | str:
-        if address is None:
-            return "A link-local address fits every interface: name one in vrrp.interfaces"
-        holding = [
-            link
-            for link in self.links
-            if not self._is_parking(link.index)
-            and self._narrowest_subnet(link.index, address) is not None
-        ]
-        if holding:
-            return min(holding, key=lambda link: self._distance(link.index, address))
-        have = "; ".join(
-            f"{link.name} ({self._subnet_text(link.index)})"
-            for link in self.links
-            if not link.loopback and self._own.get(link.index)
-        )
-        return (
-            f"No interface of this node is in the subnet of {address}: this node has "
-            f"{have or 'no address at all'}; name an interface in vrrp.interfaces, "
-            f"or give this node an address in that subnet"
-        )
-
-    def _distance(self, index: int, address: Address | None) -> tuple[int, int]:
-        """Order interfaces: the narrowest subnet that holds the address first, then by index."""
-        subnet = None if address is None else self._narrowest_subnet(index, address)
-        return (1 if subnet is None else -subnet.network.prefixlen), index
-
-    def _narrowest_subnet(self, index: int, address: Address) -> Interface | None:
-        holding = [subnet for subnet in self.subnets(index) if address in subnet.network]
-        return max(holding, key=lambda subnet: subnet.network.prefixlen, default=None)
-
-    def _subnet_text(self, index: int) -> str:
-        return ", ".join(str(subnet) for subnet in self.subnets(index)) or "no address of its own"
-
     @cached_property
     def _holders(self) -> dict[Address, list[int]]:
         """Index of every interface that has the address as the node's own."""
@@ -267,10 +234,6 @@ class NetworkView:
     def _name(self, index: int) -> str:
         link = self._links.get(index)
         return link.name if link else f"interface {index}"
-
-    def _is_parking(self, index: int) -> bool:
-        link = self._links.get(index)
-        return link is not None and (link.loopback or link.kind == "dummy")
 
 
 def _interface(one: InterfaceAddress) -> Interface:
@@ -287,12 +250,6 @@ def _holds_others(subnet: Interface, version: int) -> bool:
         and network.prefixlen < network.max_prefixlen
         and not is_link_local
     )
-
-
-def _matches(link: Link, pattern: str) -> bool:
-    if link.loopback:
-        return link.name == pattern
-    return fnmatch.fnmatchcase(link.name, pattern)
 
 
 def _is_container_end(link: Link) -> bool:
