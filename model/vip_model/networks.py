@@ -80,8 +80,9 @@ class NetworkMap:
     ) -> Mapping[str, Sources]:
         """Return the nodes that have an interface for all the addresses, and their sources there.
 
-        As the engine chooses: the first pattern that matches an interface of the node decides;
-        without patterns it is the one whose subnet holds the first address.
+        As the engine chooses: the interfaces that match a pattern and whose subnets hold the
+        addresses; without patterns those in the narrowest subnet that holds the first address.
+        Each of them may be the one with carrier, so that the sources of all are listed.
         """
         global_ones = [address for address in addresses if not address.is_link_local]
         wanted = tuple(dict.fromkeys(self._subnets_of(address) for address in global_ones))
@@ -103,10 +104,12 @@ class NetworkMap:
     ) -> dict[str, Sources]:
         found = {}
         for node, attachments in self._nodes.items():
-            chosen = _choose(attachments, wanted[0] if wanted else (), patterns)
-            if chosen is None or not all(chosen.subnets.intersection(each) for each in wanted):
-                continue
-            sources = chosen.sources.get(family)
+            usable = [
+                each
+                for each in _choose(attachments, wanted[0] if wanted else (), patterns)
+                if all(each.subnets.intersection(one) for one in wanted)
+            ]
+            sources = [source for each in usable for source in each.sources.get(family, ())]
             if sources:
                 found[node] = tuple(sources)
         return found
@@ -181,17 +184,20 @@ def _key(interface: IPv4Interface | IPv6Interface) -> _SubnetKey:
 
 def _choose(
     attachments: list[_Attachment], wanted: tuple[_SubnetKey, ...], patterns: tuple[str, ...]
-) -> _Attachment | None:
+) -> list[_Attachment]:
+    """Return the interfaces that come into question, best first."""
+
     def distance(attachment: _Attachment) -> int:
         return next(
             (place for place, key in enumerate(wanted) if key in attachment.subnets), len(wanted)
         )
 
     if not patterns:
-        holding = [each for each in attachments if distance(each) < len(wanted)]
-        return min(holding, key=distance, default=None)
+        nearest = min((distance(each) for each in attachments), default=len(wanted))
+        return [each for each in attachments if distance(each) == nearest < len(wanted)]
+    found: dict[str, _Attachment] = {}
     for pattern in patterns:
         matching = [each for each in attachments if fnmatch.fnmatchcase(each.name, pattern)]
-        if matching:
-            return min(matching, key=distance)
-    return None
+        for each in sorted(matching, key=distance):
+            found.setdefault(each.name, each)
+    return list(found.values())

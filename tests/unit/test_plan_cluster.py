@@ -102,7 +102,7 @@ def test_the_narrowest_subnet_decides() -> None:
 
 
 def test_patterns_choose_the_interface() -> None:
-    """Per node the first pattern that matches an interface decides, and its subnet must fit."""
+    """Per node the first that matches a pattern and whose subnet holds the address comes first."""
     virtual_ip = vip(vrrp={"interfaces": ["bond*", "eth1"]})
     router = elected(
         virtual_ip,
@@ -115,8 +115,23 @@ def test_patterns_choose_the_interface() -> None:
     )
     assert {each.node: each.sources[0].interface for each in router.spec.candidates} == {
         "n1": "eth1",
+        "n2": "eth1",
         "n3": "bond1",
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "order"),
+    [({}, ["eth0", "eth1"]), ({"interfaces": ["eth1", "eth0"]}, ["eth1", "eth0"])],
+)
+def test_the_sources_of_every_interface_in_the_network(
+    fields: dict[str, Any], order: list[str]
+) -> None:
+    """A node may have to send from another one when carrier is lost: the others know all."""
+    cards = {"eth0": ["192.0.2.1/24"], "eth1": ["192.0.2.11/24"], "eth2": ["198.51.100.1/24"]}
+    router = elected(vip(vrrp=fields), [speaker("n1", cards)])
+    (candidate,) = router.spec.candidates
+    assert [each.interface for each in candidate.sources] == order
 
 
 def test_a_link_local_address_alone() -> None:
