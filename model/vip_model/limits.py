@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from vip_model.errors import shortened
 from vip_model.fields import Field, fields_of
 from vip_model.resources.base import Limits, Part
 
@@ -70,7 +71,7 @@ def text_problems(value: str, limits: Limits) -> Iterator[str]:
     elif limits.max_length is not None and len(value) > limits.max_length:
         yield f"it has {len(value)} characters: at most {limits.max_length} are allowed"
     elif limits.pattern is not None and not _compiled(limits.pattern).fullmatch(value):
-        yield f"{value!r} is not allowed: it must be {limits.pattern_in_words}"
+        yield f"{shortened(value)!r} is not allowed: it must be {limits.pattern_in_words}"
 
 
 def _check_list(value: tuple[Any, ...], limits: Limits, path: str) -> Iterator[Finding]:

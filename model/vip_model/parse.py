@@ -22,7 +22,7 @@ from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.shape import misfits
+from vip_model.shape import metadata_misfits, misfits
 
 Resource = VirtualIP | VirtualIPPool | VirtualRouter | Speaker | Node
 
@@ -84,7 +84,7 @@ class Parsed:
         return frozenset(name for kind, *names in objects if kind == "VirtualIP" for name in names)
 
 
-def parse_document(content: object, origin: str = "") -> Resource | None:
+def parse_document(content: object, origin: str = "", *, in_file: bool = False) -> Resource | None:
     """Return the resource that a decoded document is, None for a kind that is not ours.
 
     Only the shape is judged; `vip_model.validation` judges the values.
@@ -92,6 +92,8 @@ def parse_document(content: object, origin: str = "") -> Resource | None:
     Args:
         content: the document.
         origin: where it was read, for error messages.
+        in_file: a user wrote it as it is, so that unknown metadata is a mistake, and not of a
+            newer API server.
 
     Raises:
         ConfigError: it does not have the shape of its kind; every misfit is listed.
@@ -103,7 +105,7 @@ def parse_document(content: object, origin: str = "") -> Resource | None:
     if kind is None:
         return None
     label = label_of(content)
-    findings = list(_misfits(content, kind))
+    findings = list(_misfits(content, kind, in_file=in_file))
     if findings:
         raise ConfigError(Problem(label, field, text, origin) for field, text in findings)
     try:
@@ -128,7 +130,7 @@ def parse_documents(documents: Iterable[tuple[str, object]]) -> Parsed:
     origins: dict[str, str] = {}
     for origin, content in _single(documents):
         try:
-            resource = parse_document(content, origin)
+            resource = parse_document(content, origin, in_file=True)
         except ConfigError as error:
             problems += error.problems
             continue
@@ -205,15 +207,17 @@ def _kind_of(content: Mapping[Any, Any], origin: str) -> _Kind | None:
     return None
 
 
-def _misfits(content: Mapping[str, Any], kind: _Kind) -> Iterator[Finding]:
+def _misfits(content: Mapping[str, Any], kind: _Kind, *, in_file: bool) -> Iterator[Finding]:
     yield from misfits(content, kind.type, "", root=kind.type if kind.strict else None)
-    yield from _name_problems(content, kind)
-
-
-def _name_problems(content: Mapping[str, Any], kind: _Kind) -> Iterator[Finding]:
     metadata = content.get("metadata")
     if not isinstance(metadata, Mapping):
         return
+    if in_file and kind.strict:
+        yield from metadata_misfits(metadata, kind.type)
+    yield from _name_problems(metadata, kind)
+
+
+def _name_problems(metadata: Mapping[str, Any], kind: _Kind) -> Iterator[Finding]:
     limits = LABEL if kind.namespaced else SUBDOMAIN
     for field, allowed in (("name", limits), ("namespace", LABEL)):
         value = metadata.get(field)

@@ -10,9 +10,13 @@ import enum
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vip_model.errors import shortened
 from vip_model.fields import Field, fields_of, paths_of
+from vip_model.keepalived import bare, counterpart
 from vip_model.limits import Finding
 from vip_model.resources.base import Observed, Part
+from vip_model.resources.metadata import ObjectMeta
+from vip_model.scalars import UnclearText, instead
 
 _TYPE_NAMES = {int: "a whole number", str: "text", bool: "true or false"}
 
@@ -44,6 +48,32 @@ def misfits(
             yield f"{prefix}{field.name}", f"it is missing: {_wanted(field)}"
 
 
+def metadata_misfits(metadata: Mapping[Any, Any], root: type[Part]) -> Iterator[Finding]:
+    """Yield the fields in a file's metadata that no object of Kubernetes has.
+
+    Args:
+        metadata: what is written.
+        root: type of the whole document, to find where a field belongs.
+    """
+    fields = fields_of(ObjectMeta)
+    for name in metadata:
+        if name not in fields and name not in _KUBERNETES_METADATA:
+            yield f"metadata.{name}", _unknown(str(name), "metadata", fields, root)
+
+
+# What `kubectl get -o yaml` writes besides, and nobody here reads.
+_KUBERNETES_METADATA = frozenset(
+    {
+        "deletionGracePeriodSeconds",
+        "finalizers",
+        "generateName",
+        "managedFields",
+        "ownerReferences",
+        "selfLink",
+    }
+)
+
+
 def _value_misfits(
     value: Any, field: Field, path: str, root: type[Part] | None
 ) -> Iterator[Finding]:
@@ -60,7 +90,7 @@ def _value_misfits(
             yield path, f"it must be a mapping of names to values, not {_found(value)}"
             return
         for key, each in value.items():
-            if not isinstance(key, str):
+            if type(key) is not str:
                 yield path, f"the key {key} must be text: write it in quotes"
             yield from _single_misfits(each, field, f"{path}.{key}", root)
     else:
@@ -79,10 +109,11 @@ def _single_misfits(
             yield from misfits(value, field.shape.part, path, root=root)
     elif issubclass(base, enum.StrEnum):
         if value not in list(base):
-            yield path, f"{value!r} is not known: {_choices(value, base)}"
+            yield path, f"{_quoted(value)} is not known: {_choices(value, base)}"
     elif type(value) is not base:
-        quotes = ": write it in quotes" if base is str and value is not None else ""
-        yield path, f"it must be {_TYPE_NAMES[base]}, not {_found(value)}{quotes}"
+        advice = instead(value, base, field.name)
+        way_out = f": {advice}" if advice else ""
+        yield path, f"it must be {_TYPE_NAMES[base]}, not {_found(value)}{way_out}"
 
 
 def _wanted(field: Field) -> str:
@@ -98,15 +129,21 @@ def _found(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return f"the truth value {str(value).lower()}"
+    if isinstance(value, UnclearText):
+        return shortened(value.why)
     if isinstance(value, str):
-        return f"the text {value!r}"
+        return f"the text {_quoted(value)}"
     if isinstance(value, (int, float)):
         return f"the number {value}"
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, (list, tuple)):
         return "a list"
-    return f"{type(value).__name__} {value}"
+    return shortened(f"{type(value).__name__} {value}")
+
+
+def _quoted(value: Any) -> str:
+    return repr(shortened(value) if isinstance(value, str) else value)
 
 
 def _as_list(value: Any) -> str:
@@ -123,6 +160,23 @@ def _choices(value: Any, base: type[enum.StrEnum]) -> str:
 
 def _unknown(name: str, path: str, fields: Mapping[str, Field], root: type[Part]) -> str:
     """Return that a field is unknown, and which one was probably meant."""
+    meant = [each for each in fields if bare(each) == bare(name)]
+    if meant:
+        return f"there is no such field: did you mean {meant[0]}?"
+    if not path and name in fields_of(ObjectMeta):
+        return f"there is no such field here: write it inside of metadata, as metadata.{name}"
+    known = counterpart(name)
+    if known is not None:
+        return f"there is no such field: {known}"
+    return _misspelt(name, path, fields, root)
+
+
+def _misspelt(name: str, path: str, fields: Mapping[str, Field], root: type[Part]) -> str:
+    before, colon, after = name.partition(":")
+    if colon and before in fields:
+        return f"there is no such field: a space is missing after the `:`, write {before}: {after}"
+    if name != name.strip():
+        return "there is no such field: a space that YAML does not know belongs to its name"
     meant = _closest(name, list(fields))
     if meant is not None:
         return f"there is no such field: did you mean {meant}?"
@@ -135,10 +189,6 @@ def _unknown(name: str, path: str, fields: Mapping[str, Field], root: type[Part]
 
 
 def _closest(name: str, names: list[str]) -> str | None:
-    by_bare_name = {_bare(each): each for each in names}
-    found = difflib.get_close_matches(_bare(name), by_bare_name, n=1, cutoff=0.75)
+    by_bare_name = {bare(each): each for each in names}
+    found = difflib.get_close_matches(bare(name), by_bare_name, n=1, cutoff=0.75)
     return by_bare_name[found[0]] if found else None
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()

@@ -28,6 +28,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     parsed = parser.parse_args(words)
     if "cluster" in parsed:
         _check_source(parser, parsed)
+    if parsed.command == "check":
+        if (parsed.source is None) == (parsed.manifests is None):
+            parser.error("check: give one file or directory")
+        parsed.manifests = parsed.manifests or parsed.source
     return parsed
 
 
@@ -129,7 +133,7 @@ def _add_process_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_agent_options(parser: argparse.ArgumentParser) -> None:
-    _add_manifests(parser, required=False)
+    _add_manifests(parser)
     parser.add_argument(
         "--cluster", action="store_true", help="follow a Kubernetes cluster instead of manifests"
     )
@@ -175,7 +179,10 @@ def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = _command(commands, "check", "validate manifests and show what this node would run")
-    _add_manifests(check, required=True)
+    check.add_argument(
+        "source", metavar="FILE_OR_DIR", nargs="?", type=_absolute, help="what to check"
+    )
+    _add_manifests(check)
     _add_node(check)
 
 
@@ -190,11 +197,10 @@ def _add_probe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
 
 
-def _add_manifests(parser: argparse.ArgumentParser, *, required: bool) -> None:
+def _add_manifests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--manifests",
         metavar="FILE_OR_DIR",
-        required=required,
         type=_absolute,
         help="a YAML or JSON file, or a directory of *.yaml, *.yml and *.json",
     )

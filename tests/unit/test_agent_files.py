@@ -1,15 +1,19 @@
-"""Manifests on disk: when a change is taken, and what is no manifest."""
+"""Manifests on disk: which files count, and when a change is taken."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from vip_speaker.agent.files import Document, ManifestsError, Snapshot, Watcher, read
+from vip_model.parse import label_of
+from vip_speaker.agent.files import Snapshot, Watcher
+from vip_speaker.agent.sources import ManifestsError, read
 
 ONE = "kind: VirtualIP\nmetadata: {name: one}\n"
 TWO = "kind: VirtualIP\nmetadata: {name: two}\n"
@@ -20,7 +24,7 @@ def names(snapshot: Snapshot | None) -> list[str] | None:
     if snapshot is None:
         return None
     assert snapshot.problems == ()
-    return [document.content["metadata"]["name"] for document in snapshot.documents]
+    return [str(label_of(each.content)).split("/")[1] for each in snapshot.documents]
 
 
 def let_rest(path: Path) -> None:
@@ -127,11 +131,10 @@ def test_a_directory_is_read_in_order_of_name(tmp_path: Path) -> None:
     """Manifests by suffix, sorted; hidden files, folders and other suffixes are left alone."""
     for name in ("b.yml", "a.yaml", ".hidden.yaml", "notes.txt", "c.json"):
         (tmp_path / name).write_text(json.dumps({"metadata": {"name": name}}))
-    (tmp_path / "folder.yaml").mkdir()
 
-    found = [document.content["metadata"]["name"] for document in read(tmp_path)]
+    found = [document.origin for document in read(tmp_path).documents]
 
-    assert found == ["a.yaml", "b.yml", "c.json"]
+    assert [Path(origin).name for origin in found] == ["a.yaml", "b.yml", "c.json"]
 
 
 def test_a_new_file_in_a_directory_is_seen(tmp_path: Path) -> None:
@@ -146,63 +149,98 @@ def test_a_new_file_in_a_directory_is_seen(tmp_path: Path) -> None:
     assert names(watcher.poll()) == ["one", "two"]
 
 
-def test_documents_and_lists(file: Path) -> None:
-    """Several documents and the items of a List count one by one; empty documents do not."""
-    file.write_text(
-        f"---\n{ONE}---\n# nothing\n---\nkind: List\nitems:\n- {{kind: Node}}\n- null\n"
-    )
-
-    assert read(file) == [
-        Document(f"{file}, document 1", {"kind": "VirtualIP", "metadata": {"name": "one"}}),
-        Document(f"{file}, document 3, items[0]", {"kind": "Node"}),
-    ]
-
-
-def test_a_comment_alone_is_an_explicit_nothing(file: Path) -> None:
-    """A file with only a comment is valid and holds no document."""
-    file.write_text("# No address on this host at the moment.\n")
-
-    assert read(file) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        pytest.param("", "is empty, as if it were being written", id="empty"),
-        pytest.param(" \n\n", "is empty, as if it were being written", id="blank"),
-        pytest.param("spec: {a: 1", "line 2, column 1: did not find", id="open brace"),
-        pytest.param("a: 1\nb: 2\na: 3\n", "line 3, column 1: the key a comes twice", id="twice"),
-        pytest.param("- 1\n", "is a list, not an object", id="list"),
-        pytest.param("hello\n", "is a str, not an object", id="text"),
-        pytest.param("a: !!python/name:os.system x\n", "could not determine", id="code"),
-        pytest.param("kind: List\nitems: 3\n", "items of a List must be a list", id="items"),
-        pytest.param("when: 2024-99-99\n", "neither YAML nor JSON", id="date"),
-        pytest.param("a: \x00\n", "neither YAML nor JSON", id="control character"),
-    ],
-)
-def test_what_is_no_manifest(file: Path, text: str, words: str) -> None:
-    """Each kind of damage is one error that names the file and the trouble."""
-    file.write_text(text)
-
-    with pytest.raises(ManifestsError) as caught:
-        read(file)
-
-    assert str(file) in str(caught.value)
-    assert words in str(caught.value)
-
-
-def test_bytes_that_are_no_text(file: Path) -> None:
-    """A binary file is an error, not a crash."""
-    file.write_bytes(b"\x7fELF\x80\x81\x82")
-
-    with pytest.raises(ManifestsError, match="neither YAML nor JSON"):
-        read(file)
-
-
 def test_a_directory_without_manifests(tmp_path: Path) -> None:
     """An empty directory is refused with the way out, since it may be one that is not mounted."""
     with pytest.raises(ManifestsError, match="put a file with only a comment into it"):
         read(tmp_path)
+
+
+def test_what_is_no_file_is_skipped_with_a_word(tmp_path: Path) -> None:
+    """A FIFO, a socket, a device and a directory hold nobody up, and each is named."""
+    (tmp_path / "vip.yaml").write_text(ONE)
+    os.mkfifo(tmp_path / "fifo.yaml")
+    (tmp_path / "directory.yaml").mkdir()
+    (tmp_path / "device.yaml").symlink_to("/dev/zero")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "socket.yaml"))
+
+    with listener:
+        snapshot = Watcher(tmp_path).poll() or Watcher(tmp_path).poll()
+        found = read(tmp_path)
+
+    assert names(Snapshot(found.documents)) == ["one"]
+    assert found.skipped == (
+        f"Skipped {tmp_path}/device.yaml: it is a device, not a file",
+        f"Skipped {tmp_path}/directory.yaml: it is a directory, not a file",
+        f"Skipped {tmp_path}/fifo.yaml: it is a FIFO, not a file",
+        f"Skipped {tmp_path}/socket.yaml: it is a socket, not a file",
+    )
+    assert snapshot is None or snapshot.skipped == found.skipped
+
+
+def test_backups_of_editors_are_no_manifests(tmp_path: Path) -> None:
+    """What an editor or a package manager leaves beside a file is not read."""
+    (tmp_path / "vip.yaml").write_text(ONE)
+    left = ("vip.yaml~", "#vip.yaml#", ".vip.yaml.swp", "vip.yaml.bak", "vip.yaml.orig", "4913")
+    for name in (*left, "vip.yaml.rpmnew", "vip.yaml.dpkg-dist"):
+        (tmp_path / name).write_text("half [")
+    (tmp_path / ".#vip.yaml").symlink_to("somebody@elsewhere.4711")
+
+    assert len(read(tmp_path).documents) == 1
+
+
+def test_a_suffix_in_capitals_counts(tmp_path: Path) -> None:
+    """A file named VIP.YML is not left out without a word."""
+    (tmp_path / "VIP.YML").write_text(ONE)
+
+    assert len(read(tmp_path).documents) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("loop.yaml", "it is a symbolic link that leads back to itself: remove it"),
+        ("gone.yaml", "it is a symbolic link to gone.yaml, which does not exist"),
+    ],
+)
+def test_links_that_lead_nowhere_are_named(tmp_path: Path, target: str, words: str) -> None:
+    """A manifest that cannot be reached is an error: without it an address would be dropped."""
+    (tmp_path / "vip.yaml").write_text(ONE)
+    (tmp_path / "loop.yaml").symlink_to(target)
+
+    with pytest.raises(ManifestsError) as caught:
+        read(tmp_path)
+
+    assert str(caught.value) == f"Cannot read {tmp_path}/loop.yaml: {words}"
+
+
+def test_a_device_without_an_end_is_refused() -> None:
+    """Reading stops at the size that no manifest has."""
+    with pytest.raises(ManifestsError, match="/dev/zero is larger than 4 MiB"):
+        read(Path("/dev/zero"))
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    """What a shell substitutes for a file can be checked."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_text, args=(ONE,))
+    writer.start()
+    found = read(fifo)
+    writer.join()
+
+    assert names(Snapshot(found.documents)) == ["one"]
+
+
+def test_a_watched_fifo_is_refused(tmp_path: Path) -> None:
+    """A speaker does not wait for somebody to write into a pipe."""
+    os.mkfifo(tmp_path / "fifo")
+    watcher = Watcher(tmp_path / "fifo")
+    watcher.poll()
+    found = watcher.poll()
+
+    assert found is not None
+    assert found.problems == (f"Cannot read {tmp_path}/fifo: it is a FIFO, not a file",)
 
 
 def test_damage_is_reported_and_its_repair_too(file: Path) -> None:

@@ -83,7 +83,7 @@ async def test_waits_for_a_file(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("kind: [", "did not find expected"),
+        ("kind: [", "all brackets are closed"),
         (WEB.replace("192.0.2.100", "192.0.2.999"), "192.0.2.999"),
         (WEB.replace('"addresses"', '"adresses"'), "adresses"),
         (WEB + ZOO, "virtualRouterID"),

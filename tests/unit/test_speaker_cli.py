@@ -413,6 +413,32 @@ def test_check_refuses_a_collision(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "shop/b" in capsys.readouterr().err
 
 
+def test_check_takes_a_file_with_and_without_its_option(tmp_path: Path) -> None:
+    """`check vip.yaml` is `check --manifests vip.yaml`; neither or both are wrong usage."""
+    file = tmp_path / "vip.yaml"
+    file.write_text(virtual_ip())
+
+    assert cli.main(["check", str(file), "--node", "n1"]) == 0
+    for words in ([], [str(file), "--manifests", str(file)]):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(["check", *words])
+
+
+def test_check_of_a_device_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """What has no end is refused for its size."""
+    assert cli.main(["check", "/dev/zero"]) == 1
+    assert "Problem: /dev/zero is larger than 4 MiB" in capsys.readouterr().err
+
+
+def test_check_names_what_it_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A FIFO in the directory is a warning and holds nobody up."""
+    (tmp_path / "vip.yaml").write_text(virtual_ip())
+    os.mkfifo(tmp_path / "fifo.yaml")
+
+    assert cli.main(["check", str(tmp_path), "--node", "n1"]) == 0
+    assert f"Warning: Skipped {tmp_path}/fifo.yaml: it is a FIFO" in capsys.readouterr().err
+
+
 def test_check_without_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there is one sentence."""
     missing = tmp_path / "nothing.yaml"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vip_speaker import status
-from vip_speaker.agent import files
+from vip_speaker.agent import sources
 from vip_speaker.agent.static import NodePlan, plan_node
 from vip_speaker.messages import DesiredInstance, DesiredRouter
 
@@ -32,15 +32,12 @@ class Findings:
 def check(manifests: str, node: str) -> Findings:
     """Return what one node would run from a file or directory, and every problem in it."""
     try:
-        documents = files.read(Path(manifests))
-    except files.ManifestsError as error:
+        found = sources.read(Path(manifests))
+    except sources.ManifestsError as error:
         return Findings(text="", problems=error.problems)
-    plan = plan_node(documents, node, first_start=False)
-    if plan.routers is None:
-        return Findings(text="", problems=plan.problems, warnings=plan.warnings)
-    return Findings(
-        text="\n".join(_lines(plan, node)), problems=plan.problems, warnings=plan.warnings
-    )
+    plan = plan_node(found.documents, node, first_start=False)
+    text = "" if plan.routers is None else "\n".join(_lines(plan, node))
+    return Findings(text, problems=plan.problems, warnings=found.skipped + plan.warnings)
 
 
 def _lines(plan: NodePlan, node: str) -> Iterable[str]:

@@ -63,7 +63,7 @@ class Follower:
             self._refuse(plan.problems)
             return
         revision = max(self._configuration.revision + 1, int(time.time() * 1000))
-        self._accept(plan, revision)
+        self._accept(plan, revision, snapshot.skipped + plan.warnings)
         await self._apply(plan, revision)
 
     async def _plan(self, snapshot: files.Snapshot) -> NodePlan:
@@ -86,14 +86,14 @@ class Follower:
             problem = f"{self._manifests} could not be planned, please report it: {error!r}"
             return NodePlan(routers=None, gates={}, problems=(problem,), warnings=(), ignored=())
 
-    def _accept(self, plan: NodePlan, revision: int) -> None:
+    def _accept(self, plan: NodePlan, revision: int, warnings: tuple[str, ...]) -> None:
         assert plan.routers is not None
         count = len(plan.routers)
         noun = "router" if count == 1 else "routers"
         _log.info("Read %s: %d virtual %s for node %s", self._manifests, count, noun, self._node)
         for problem in plan.problems:
             _log.error("Left out: %s", problem)
-        for warning in plan.warnings:
+        for warning in warnings:
             _log.warning("%s", warning)
         if plan.ignored:
             _log.info("Ignored documents of other kinds: %s", ", ".join(plan.ignored))
@@ -102,7 +102,7 @@ class Follower:
             revision=revision,
             loaded=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             problems=list(plan.problems),
-            warnings=list(plan.warnings),
+            warnings=list(warnings),
         )
 
     def _refuse(self, problems: tuple[str, ...]) -> None:

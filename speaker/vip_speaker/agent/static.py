@@ -20,7 +20,7 @@ from vip_speaker.agent.desired import (
     known_routers,
     wanted_gates,
 )
-from vip_speaker.agent.files import Document
+from vip_speaker.agent.documents import Document
 from vip_speaker.gates import registry
 from vip_speaker.messages import DesiredRouter, KnownRouter
 
