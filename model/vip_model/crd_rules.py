@@ -106,6 +106,12 @@ VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
             "!has(g.failurePolicy) || !has(g.failurePolicy.by) || g.failurePolicy.by == 100)",
             "failurePolicy.by other than 100 needs vrrp.additionalPeers",
         ),
+        Rule(
+            "!has(self.gates) || !has(self.vrrp) || !has(self.vrrp.additionalPeers) || "
+            "self.vrrp.additionalPeers.size() == 0 || self.gates.all(g, "
+            "!has(g.failurePolicy) || !has(g.failurePolicy.cost) || g.failurePolicy.cost == 100)",
+            "failurePolicy.cost has no meaning with vrrp.additionalPeers: use by",
+        ),
     ),
     "spec.addresses": (
         Rule("self.all(a, self.exists_one(b, a == b))", "no address may come twice"),
@@ -131,6 +137,10 @@ VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
         Rule(
             "!has(self.by) || self.by == 100 || !has(self.action) || self.action != 'Withdraw'",
             "Withdraw takes nothing off the priority: remove by",
+        ),
+        Rule(
+            "!has(self.cost) || self.cost == 100 || !has(self.action) || self.action != 'Withdraw'",
+            "Withdraw takes nothing off the priority: remove cost",
         ),
     ),
     "spec.placement": (

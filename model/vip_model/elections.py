@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from vip_model import failing
 from vip_model.addresses import Address, family_of, parse_address
 from vip_model.candidates import Contest, allocate, placement_digest
 from vip_model.claims import Locator
@@ -62,6 +63,12 @@ def elect(draft: Draft, site: Site) -> Election:
         timing=Timing(
             advertisement_interval_milliseconds=vrrp.advertisement_interval_milliseconds,
             step=rungs.step,
+            failing_slots=failing.slots_kept_apart(
+                rungs.slots,
+                failing.degradations(gates, len(instances), static=site.inputs.static),
+                costs_written=failing.writes_costs(gates),
+            ),
+            start_delay_seconds=vrrp.decided_start_delay_seconds,
         ),
         preemption=_preemption(vrrp, placement),
         handover=vrrp.handover,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from vip_model import support, validation
+from vip_model import failing, support, validation
 from vip_model.addresses import Address, normalised
 from vip_model.claims import (
     VIRTUAL_ROUTER_IDS,
@@ -21,6 +21,7 @@ from vip_model.inputs import AddressPolicy, PlanInputs
 from vip_model.limits import Finding
 from vip_model.own_addresses import own_addresses
 from vip_model.pools import PoolBook
+from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import MOST_INSTANCES, VirtualRouter
 from vip_model.sharing import gate_names, too_many_addresses, too_many_gates, too_many_owners
@@ -189,6 +190,7 @@ class Judge:
         new = self._sizes(addresses)
         for scope, count in new.items():
             yield from too_many_addresses(draft, scope[1], there[scope] + count)
+        yield from self._degradation_findings(virtual_ip, draft, len(there.keys() | new.keys()))
         if self._inputs.static:
             return  # the other limits are those of what the API server stores
         if len(there.keys() | new.keys()) > MOST_INSTANCES:
@@ -198,6 +200,25 @@ class Judge:
         if gates:
             gates.update(*(gate_names(each) for each in draft.members))
             yield from too_many_gates(draft, len(gates))
+
+    def _degradation_findings(
+        self, virtual_ip: VirtualIP, draft: Draft, instances: int
+    ) -> Iterator[Finding]:
+        """Yield why the costs that are written leave too few priorities to failing nodes."""
+        sharing = (*draft.members, virtual_ip)
+        static = self._inputs.static
+        gates = {gate.name: gate for each in sharing for gate in each.spec.gates}
+        if virtual_ip.spec.vrrp.additional_peers or not failing.writes_costs(gates.values()):
+            return
+        if not static:
+            names = set().union(*(gate_names(each) for each in sharing))
+            gates |= {name: Gate(name=name) for name in names - gates.keys()}
+        yield from failing.too_many(
+            display_name(draft.name),
+            failing.degradations(gates.values(), instances, static=static),
+            virtual_ip.spec,
+            drawn=static and self._inputs.nodes is None,
+        )
 
     def _instance_findings(self, draft: Draft, addresses: tuple[Address, ...]) -> Iterator[Finding]:
         others = (one for each in draft.members for one in normalised(each.spec.addresses))

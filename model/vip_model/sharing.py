@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from vip_model import failing
 from vip_model.addresses import family_of, normalised
 from vip_model.backends import service_gate_name, service_gates
 from vip_model.claims import Locator
@@ -186,7 +187,12 @@ def _crowding(draft: Draft, locator: Locator) -> Iterator[Finding]:
     for (_network, family), count in sizes.items():
         yield from too_many_addresses(draft, family, count)
     yield from too_many_owners(draft, len(owners_of(draft)))
-    yield from too_many_gates(draft, len(gates_of(draft, static=False)))
+    gates = gates_of(draft, static=False)
+    yield from too_many_gates(draft, len(gates))
+    if draft.members and failing.writes_costs(gates):
+        count = failing.degradations(gates, len(sizes), static=False)
+        spec = draft.members[0].spec
+        yield from failing.too_many(display_name(draft.name), count, spec, drawn=False)
 
 
 def _adds(virtual_ip: VirtualIP, draft: Draft) -> bool:

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from vip_model.addresses import Address, AddressError, family_of, normalised, parse_address
 from vip_model.limits import Finding, check_limits
 from vip_model.resources.enums import PreemptionChoice
-from vip_model.resources.gate import GATE_KINDS, Gate
+from vip_model.resources.gate import DEFAULT_COST, DEFAULT_SUBTRAHEND, GATE_KINDS, Gate
 from vip_model.resources.virtual_ip import Placement, VirtualIP, VirtualIPSpec
 from vip_model.resources.vrrp import VRRP
 from vip_model.timing import ladder, slots_below
 from vip_model.vocabulary import LOWEST_HEALTHY_PRIORITY, OWNER_PRIORITY, FailureAction, Family
-
-_DEFAULT_SUBTRAHEND = 100
 
 
 def findings(virtual_ip: VirtualIP) -> list[Finding]:
@@ -109,18 +107,33 @@ def _is_address(text: str) -> bool:
 
 def _failure_policy(gate: Gate, path: str, vrrp: VRRP) -> Iterator[Finding]:
     policy = gate.failure_policy
-    if policy.by == _DEFAULT_SUBTRAHEND:
-        return
-    if policy.action is FailureAction.WITHDRAW:
-        yield f"{path}.by", "Withdraw takes nothing off the priority: remove the line"
-    elif not vrrp.additional_peers:
-        yield (
-            f"{path}.by",
-            (
-                f"{policy.by} would mix healthy and failing nodes: remove the line "
-                "(another value than 100 needs vrrp.additionalPeers)"
-            ),
+    changed = [
+        field
+        for field, value, default in (
+            ("by", policy.by, DEFAULT_SUBTRAHEND),
+            ("cost", policy.cost, DEFAULT_COST),
         )
+        if value != default
+    ]
+    for field in changed:
+        if policy.action is FailureAction.WITHDRAW:
+            yield f"{path}.{field}", "Withdraw takes nothing off the priority: remove the line"
+        elif field == "by" and not vrrp.additional_peers:
+            yield (
+                f"{path}.by",
+                (
+                    f"{policy.by} would mix healthy and failing nodes: remove the line, or write "
+                    "cost (another value than 100 needs vrrp.additionalPeers)"
+                ),
+            )
+        elif field == "cost" and vrrp.additional_peers:
+            yield (
+                f"{path}.cost",
+                (
+                    "costs order our own nodes, and vrrp.additionalPeers know nothing of them: "
+                    "remove the line, or write by, which is taken off the priority"
+                ),
+            )
 
 
 def _vrrp(spec: VirtualIPSpec) -> Iterator[Finding]:
@@ -196,7 +209,7 @@ def _priorities(placement: Placement, vrrp: VRRP) -> Iterator[Finding]:
             yield (
                 f"{path}.priority",
                 (
-                    f"{each.priority} is in the band of failing nodes: choose "
+                    f"{each.priority} is among the priorities of failing nodes: choose "
                     f"{LOWEST_HEALTHY_PRIORITY} to {OWNER_PRIORITY}"
                 ),
             )

@@ -58,7 +58,8 @@ class DesiredGate(Message, frozen=True, kw_only=True):
 
     name: str
     action: FailureAction = FailureAction.LOWER_PRIORITY
-    by: int = 100
+    by: int = 100  # without health bands: taken off the priority
+    cost: int = 100  # with health bands: the smaller sum of failing gates comes first
     interface: str | None = None
 
 
@@ -73,9 +74,14 @@ class DesiredRouter(Message, frozen=True, kw_only=True):
     # True where the slot came from a hash and may collide: a delay below one step is added.
     slot_is_hashed: bool = False
     step: int = 3  # priority points between neighbouring slots
+    # How many slots the failing band keeps apart (`vip_model.vocabulary.PriorityScale`).
+    candidates: int = 8
     advertisement_interval_milliseconds: int = 1000
     preemption: PreemptionMode = PreemptionMode.NEVER
     preemption_delay_seconds: int = 0
+    # A node that takes over from silence so soon after start, boot or return of carrier is
+    # provisional; without health bands it does not take over from silence for so long.
+    start_delay_seconds: int = 30
     health_bands: bool = True  # False with routers that are not ours (additionalPeers)
     checksum: Checksum = Checksum.PSEUDO_HEADER
     generate_link_local: bool = True  # first IPv6 address, RFC 9568 §5.2.9

@@ -111,6 +111,21 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
         {"gates": [{**WEB, "failurePolicy": {"action": "Withdraw", "by": 50}}]},
         "spec.gates[0].failurePolicy",
     ),
+    ("gate-cost-0", {"gates": [{**WEB, "failurePolicy": {"cost": 0}}]}, "failurePolicy.cost"),
+    (
+        "gate-cost-with-peers",
+        {
+            "gates": [{**WEB, "failurePolicy": {"cost": 50}}],
+            "vrrp": {"additionalPeers": ["192.0.2.9"]},
+        },
+        "failurePolicy.cost",
+    ),
+    (
+        "gate-withdraws-at-a-cost",
+        {"gates": [{**WEB, "failurePolicy": {"action": "Withdraw", "cost": 50}}]},
+        "spec.gates[0].failurePolicy",
+    ),
+    ("start-delay-of-two-hours", {"vrrp": {"startDelaySeconds": 7200}}, "startDelaySeconds"),
     (
         "pods-probe-of-no-kind",
         {"gates": [{"name": "web", "pods": {"selector": {}, "probe": {}}}]},
@@ -230,6 +245,21 @@ JUDGED: list[tuple[str, dict[str, Any], str, str]] = [
         {"placement": {"priorities": [{"node": "n1", "priority": 100}]}},
         "Invalid",
         "spec.placement.priorities[0].priority",
+    ),
+    (
+        "costs-of-too-many-sums",
+        {
+            "gates": [
+                {
+                    "name": f"g{cost}",
+                    "tcpSocket": {"port": cost},
+                    "failurePolicy": {"cost": cost},
+                }
+                for cost in (1, 2, 4, 8, 16)
+            ]
+        },
+        "Invalid",
+        "spec.gates",
     ),
     (
         "outside-every-pool",

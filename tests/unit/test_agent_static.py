@@ -16,7 +16,12 @@ def virtual_router(**spec: Any) -> VirtualRouter:
     """Return an election of two nodes as the API has it, with some fields changed."""
     whole: dict[str, Any] = {
         "revision": 4711,
-        "timing": {"advertisementIntervalMilliseconds": 500, "step": 6},
+        "timing": {
+            "advertisementIntervalMilliseconds": 500,
+            "step": 6,
+            "failingSlots": 5,
+            "startDelaySeconds": 12,
+        },
         "preemption": {"mode": "Delayed", "delaySeconds": 9},
         "checksum": "MessageOnly",
         "generateLinkLocal": False,
@@ -50,7 +55,11 @@ def virtual_router(**spec: Any) -> VirtualRouter:
                 "httpGet": {"port": 80},
                 "failurePolicy": {"action": "Withdraw", "by": 30},
             },
-            {"name": "uplink", "interface": {"name": "eth1"}},
+            {
+                "name": "uplink",
+                "interface": {"name": "eth1"},
+                "failurePolicy": {"cost": 20},
+            },
         ],
         **spec,
     }
@@ -75,9 +84,11 @@ def test_everything_arrives() -> None:
         slot=1,
         slot_is_hashed=False,
         step=6,
+        candidates=5,
         advertisement_interval_milliseconds=500,
         preemption=PreemptionMode.DELAYED,
         preemption_delay_seconds=9,
+        start_delay_seconds=12,
         health_bands=False,
         checksum=Checksum.MESSAGE_ONLY,
         generate_link_local=False,
@@ -100,7 +111,7 @@ def test_everything_arrives() -> None:
         ],
         gates=[
             DesiredGate(name="nginx", action=FailureAction.WITHDRAW, by=30),
-            DesiredGate(name="uplink", interface="eth1"),
+            DesiredGate(name="uplink", interface="eth1", cost=20),
         ],
     )
 

@@ -50,6 +50,8 @@ def gate(name: str = "web", **changes: Any) -> dict[str, Any]:
         {"vrrp": {"advertisementIntervalMilliseconds": 10}},
         {"vrrp": {"advertisementIntervalMilliseconds": 40950}},
         {"vrrp": {"preemption": {"mode": "Delayed", "delaySeconds": 300}}},
+        {"vrrp": {"startDelaySeconds": 0}},
+        {"gates": [gate(failurePolicy={"cost": 1}), gate("b", failurePolicy={"cost": 100})]},
         {"vrrp": {"additionalPeers": ["192.0.2.5"]}, "gates": [gate(failurePolicy={"by": 20})]},
         {"addresses": ["2001:db8::1"], "vrrp": {"additionalPeers": ["fe80::5"]}},
         {"placement": {"preferredNodes": ["n1", "n2.example"]}},
@@ -166,6 +168,25 @@ def test_what_makes_sense_is_accepted(spec: dict[str, Any]) -> None:
             "spec.gates[0].failurePolicy.by",
             "Withdraw takes nothing off",
         ),
+        (
+            {"gates": [gate(failurePolicy={"cost": 101})]},
+            "spec.gates[0].failurePolicy.cost",
+            "1 to 100",
+        ),
+        (
+            {"gates": [gate(failurePolicy={"action": "Withdraw", "cost": 10})]},
+            "spec.gates[0].failurePolicy.cost",
+            "Withdraw takes nothing off",
+        ),
+        (
+            {
+                "gates": [gate(failurePolicy={"cost": 10})],
+                "vrrp": {"additionalPeers": ["192.0.2.5"]},
+            },
+            "spec.gates[0].failurePolicy.cost",
+            "remove the line, or write by",
+        ),
+        ({"vrrp": {"startDelaySeconds": 3601}}, "spec.vrrp.startDelaySeconds", "0 to 3600"),
         (
             {"gates": [{"name": "a", "interface": {"name": "eth*"}}]},
             "spec.gates[0].interface.name",

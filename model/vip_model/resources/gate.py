@@ -11,6 +11,8 @@ from vip_model.resources.enums import Scheme, SelectorOperator
 from vip_model.vocabulary import FailureAction
 
 LOCALHOST = "127.0.0.1"
+DEFAULT_SUBTRAHEND = 100
+DEFAULT_COST = 100
 
 _PORT = Limits(minimum=1, maximum=65535)
 # A number as the last label is an IPv4 address; that it is one, `vip_model.validation` judges.
@@ -166,11 +168,19 @@ class FailurePolicy(Part, frozen=True, kw_only=True):
     by: Annotated[
         int,
         described(
-            "What LowerPriority takes off the priority. Another value than 100 only with "
-            "vrrp.additionalPeers, whose priorities follow rules of their own.",
+            "What LowerPriority takes off the priority with vrrp.additionalPeers, whose "
+            "priorities follow rules of their own; without them use cost.",
             Limits(minimum=1, maximum=254),
         ),
-    ] = 100
+    ] = DEFAULT_SUBTRAHEND
+    cost: Annotated[
+        int,
+        described(
+            "How bad it is that the gate fails. Among nodes on which gates fail the one with the "
+            "smallest sum of costs comes first. Not with vrrp.additionalPeers.",
+            Limits(minimum=1, maximum=100),
+        ),
+    ] = DEFAULT_COST
 
 
 class Gate(Part, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from vip_model.resources.base import Limits, Part, described
 from vip_model.resources.enums import Handover, UnlistedNodes
 from vip_model.resources.gate import Gate
 from vip_model.resources.metadata import ObjectMeta
-from vip_model.vocabulary import Checksum, Family, PreemptionMode
+from vip_model.resources.vrrp import DEFAULT_START_DELAY_SECONDS
+from vip_model.vocabulary import FAILING_PRIORITIES, Checksum, Family, PreemptionMode
 
 _VRID = Limits(minimum=1, maximum=255)
 MOST_ITEMS = 256
@@ -36,6 +37,22 @@ class Timing(Part, frozen=True, kw_only=True):
         int,
         described("Points of priority between neighbouring slots.", Limits(minimum=1, maximum=99)),
     ] = 3
+    failing_slots: Annotated[
+        int,
+        described(
+            "How many slots are kept apart among nodes that are equally degraded; those beyond "
+            "share the last place.",
+            Limits(minimum=1, maximum=FAILING_PRIORITIES),
+        ),
+    ] = 8
+    start_delay_seconds: Annotated[
+        int,
+        described(
+            "How long after its start a node that takes over from silence is provisional; without "
+            "health bands it does not take over for so long.",
+            Limits(minimum=0),
+        ),
+    ] = DEFAULT_START_DELAY_SECONDS
 
 
 class RouterPreemption(Part, frozen=True, kw_only=True):
@@ -105,7 +122,7 @@ class VirtualRouterSpec(Part, frozen=True, kw_only=True):
         Handover.MAKE_BEFORE_BREAK
     )
     health_bands: Annotated[
-        bool, described("Healthy is 155-254, failing 1-154. False with additionalPeers.")
+        bool, described("Healthy nodes come before failing ones. False with additionalPeers.")
     ] = True
     checksum: Annotated[Checksum, described("Form of the IPv4 checksum.")] = Checksum.PSEUDO_HEADER
     generate_link_local: Annotated[

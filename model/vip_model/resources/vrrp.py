@@ -18,6 +18,7 @@ from vip_model.vocabulary import Checksum, Protocol
 
 LOWEST_INTERVAL_MILLISECONDS = 10
 HIGHEST_INTERVAL_MILLISECONDS = 40_950
+DEFAULT_START_DELAY_SECONDS = 30
 
 _INTERFACE_PATTERN = Limits(
     min_length=1,
@@ -132,6 +133,15 @@ class VRRP(Part, frozen=True, kw_only=True):
     preemption: Annotated[
         Preemption, described("Whether a better node takes the address from a healthy holder.")
     ] = Preemption()
+    start_delay_seconds: Annotated[
+        int | None,
+        described(
+            "How long after its start, boot or return of carrier a node that takes over because "
+            "it hears nobody gives way to a holder that was there before. With additionalPeers: "
+            "how long it does not take over. Default: 30, with additionalPeers 0.",
+            Limits(minimum=0, maximum=3600),
+        ),
+    ] = None
     authentication: Annotated[
         Authentication | None, described("How senders of adverts prove themselves.")
     ] = None
@@ -147,3 +157,10 @@ class VRRP(Part, frozen=True, kw_only=True):
     compatibility: Annotated[
         Compatibility, described("Where implementations read the RFC differently.")
     ] = Compatibility()
+
+    @property
+    def decided_start_delay_seconds(self) -> int:
+        """What is written, or the default for routers of ours or beside others."""
+        if self.start_delay_seconds is not None:
+            return self.start_delay_seconds
+        return 0 if self.additional_peers else DEFAULT_START_DELAY_SECONDS

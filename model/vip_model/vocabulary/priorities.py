@@ -32,19 +32,21 @@ SOUND = Degradation()
 
 
 def possible_degradations(instances: int, costs: Iterable[int]) -> tuple[Degradation, ...]:
-    """Return every degradation with which a node still takes part, best first; SOUND is none.
+    """Return the degradations with which a node still takes part, best first; SOUND is none.
 
-    A node without any instance takes no part.
+    A node without any instance takes no part. There are at most one more than there are failing
+    priorities: whoever lacks more shares the last place.
 
     Args:
         instances: how many instances the election has.
         costs: what each gate costs that lowers the priority; not those that withdraw the node.
     """
-    sums = {0}
+    most = FAILING_PRIORITIES + 1
+    sums = [0]
     for cost in costs:
-        sums |= {total + cost for total in sums}
-    found = (Degradation(missing, total) for missing in range(instances) for total in sums)
-    return tuple(sorted(each for each in found if each != SOUND))
+        sums = sorted({*sums, *(total + cost for total in sums)})[: most + 1]
+    found = [Degradation(missing, total) for missing in range(instances) for total in sums]
+    return tuple(found[1 : most + 1])
 
 
 def candidates_that_fit(degradations: int) -> int:
@@ -60,7 +62,8 @@ class PriorityScale:
         base: the priority of its slot, or the one that the user wrote.
         slot: rank among the candidates, 0 is first.
         candidates: how many slots a degradation keeps apart; those beyond share the last place.
-        degradations: every possible one, best first.
+        degradations: the possible ones, best first; those for which there is no room share the
+            last place.
         health_bands: healthy beats provisional beats failing. False with routers that are not
             ours, whose priorities follow rules of their own.
         subtrahend: what a degradation takes off the base without health bands.
@@ -91,9 +94,10 @@ def effective_priority(
     if not scale.health_bands:
         return max(1, scale.base - scale.subtrahend) if failing else scale.base
     if failing:
-        rank = bisect.bisect_left(scale.degradations, degradation)
-        place = min(scale.slot, scale.candidates - 1)
-        return max(1, HIGHEST_FAILING_PRIORITY - rank * scale.candidates - place)
+        candidates = min(max(1, scale.candidates), FAILING_PRIORITIES)
+        last_rank = FAILING_PRIORITIES // candidates - 1
+        rank = min(bisect.bisect_left(scale.degradations, degradation), last_rank)
+        return HIGHEST_FAILING_PRIORITY - rank * candidates - min(scale.slot, candidates - 1)
     if provisional and scale.base != OWNER_PRIORITY:
         return max(LOWEST_PROVISIONAL_PRIORITY, HIGHEST_PROVISIONAL_PRIORITY - scale.slot)
     return scale.base

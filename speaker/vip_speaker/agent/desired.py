@@ -54,9 +54,11 @@ def desired_router(router: VirtualRouter, node: str) -> DesiredRouter | None:
         slot=place.slot,
         slot_is_hashed=place.hashed,
         step=spec.timing.step,
+        candidates=spec.timing.failing_slots,
         advertisement_interval_milliseconds=spec.timing.advertisement_interval_milliseconds,
         preemption=spec.preemption.mode,
         preemption_delay_seconds=spec.preemption.delay_seconds,
+        start_delay_seconds=spec.timing.start_delay_seconds,
         health_bands=spec.health_bands,
         checksum=spec.checksum,
         generate_link_local=spec.generate_link_local,
@@ -105,5 +107,6 @@ def _gate(gate: Gate) -> DesiredGate:
         name=gate.name,
         action=gate.failure_policy.action,
         by=gate.failure_policy.by,
+        cost=gate.failure_policy.cost,
         interface=gate.interface.name if gate.interface else None,
     )
