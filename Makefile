@@ -6,11 +6,13 @@ SHELL := bash
 
 BIN := .venv/bin
 SCRIPTS = $(shell grep -rlE '^\#!.*sh$$' hack .ci examples)
+# One more than there are cores: tests of a ring without root wait now and then.
+WORKERS = $(shell echo $$(($$(nproc) + 1)))
 export PYTHON
 # Debian's `su` keeps a user's PATH, and ip, nft and keepalived are not on it.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check format test test-unit test-conformance test-simulation test-api test-network test-cluster \
+.PHONY: help setup check format test test-fast test-unit test-conformance test-simulation test-api test-network test-cluster \
 	test-kind kube-binaries simulate demo demo-bare-metal cluster-up cluster-down bench install lock crds \
 	changelog clean
 
@@ -34,6 +36,9 @@ format: setup ## Format the code and mend what the linter can
 
 test: setup ## Run all rings that can run here; the network ring wants root or sudo
 	@hack/pytest
+
+test-fast: setup ## Run unit, conformance and simulation side by side (a minute)
+	@$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/conformance tests/simulation
 
 test-unit: setup ## Run the unit ring
 	@$(BIN)/pytest tests/unit

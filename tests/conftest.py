@@ -6,12 +6,15 @@ report has the last words of what its fixtures started. A run that is told to en
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
 
 from support.figures import FIGURES, Figure
+from support.quick_time import quick_time
 from support.rings import (
     RINGS,
     ring_of,
@@ -20,6 +23,8 @@ from support.rings import (
     why_no_network_ring,
 )
 from vip_lab.lan import ending_on_sigterm
+
+__all__ = ["quick_time"]  # a fixture for every ring
 
 _REASONS = {
     "api": why_no_api_ring,
@@ -42,11 +47,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def clean_end() -> Iterator[None]:
-    """A run that is told to end removes its processes and namespaces first."""
-    with ending_on_sigterm():
-        yield
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a run that is told to end remove its processes and namespaces first."""
+    stack = ExitStack()
+    stack.enter_context(ending_on_sigterm())
+    config.add_cleanup(stack.close)
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Remove the handlers of a program that ran inside a test: their streams end with it."""
+    root = logging.getLogger()
+    level, before = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    for each in set(root.handlers).difference(before):
+        root.removeHandler(each)
 
 
 @runtime_checkable

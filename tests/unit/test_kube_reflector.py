@@ -16,6 +16,8 @@ from support.followed import following
 from vip_kube.client import Client
 from vip_kube.kinds import VIRTUAL_ROUTERS
 
+pytestmark = pytest.mark.usefixtures("quick_time")
+
 KIND = VIRTUAL_ROUTERS
 BOOKMARK = line("BOOKMARK", {"metadata": {}})
 EXPIRED = stream(line("ERROR", status(410, "Expired", "too old")))
