@@ -232,6 +232,7 @@ class RouterStatus(Message, frozen=True, kw_only=True):
     state: State
     yielding: bool = False
     reason: str = ""
+    not_in_force: str = ""  # why the last edit is not: what ran before goes on
     priority: int
     effective_priority: int
     advertisement_interval_milliseconds: int

@@ -170,7 +170,8 @@ def _reason(router: RouterStatus) -> str:
         for gate in router.gates
         if gate.state in (GateState.FAILING, GateState.UNKNOWN)
     ]
-    return "; ".join([*([router.reason] if router.reason else []), *failing])
+    edit = [f"the last edit is not in force: {router.not_in_force}"] if router.not_in_force else []
+    return "; ".join([*([router.reason] if router.reason else []), *edit, *failing])
 
 
 def age(since: str, now: datetime) -> str:

@@ -19,6 +19,7 @@ from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
 
 OTHER = "192.0.2.101"
+NOWHERE = "203.0.113.5"
 INTERVAL_MS = 500
 DOWN_SECONDS = down_interval_seconds(INTERVAL_MS)
 FOLLOW_SECONDS = 5.0
@@ -147,8 +148,53 @@ def test_new_virtual_router_id(fleet: Fleet, lan: Lan, holder: str, figure: Figu
     assert probing.result.longest_gap_ms < limit_ms(DOWN_SECONDS, INTERVAL_MS, probing.result)
 
 
+def test_an_address_that_no_host_can_have(
+    fleet: Fleet, lan: Lan, holder: str, figure: Figure
+) -> None:
+    """One of no subnet beside the one that serves: that goes on, and status says what is wrong."""
+    with Probing(lan["client"], [f"icmp:{VIP}"], 1000) as probing:
+        edit(fleet, lambda: _not_in_force(fleet, NOWHERE), addresses=[VIP, NOWHERE])
+        throughout("somebody serves", lambda: lan.holders(VIP), 4.0)
+    figure("edit that fits no host", probing.result)
+    assert probing.result.lost <= 5
+    for name in NODES:
+        lan.cut(name)
+    lan.restore(NODES[-1])
+    until("the last host to serve", lambda: NODES[-1] in lan.holders(VIP), 10.0)
+    for name in NODES:
+        lan.restore(name)
+    edit(fleet, lambda: _addresses(fleet) == [[VIP]] * 3 and not _refused(fleet))
+
+
+def test_an_address_that_only_the_others_can_have(
+    fleet: Fleet, lan: Lan, holder: str, figure: Figure
+) -> None:
+    """Its holder hands over to a host that serves both addresses, without loss."""
+    others = fleet.others(holder)
+    for number, name in enumerate(others, start=11):
+        lan[name].ip("address", "add", f"203.0.113.{number}/24", "dev", "eth0")
+    try:
+        with Probing(lan["client"], [f"icmp:{VIP}"], 1000) as probing:
+            edit(fleet, lambda: lan.holders(NOWHERE), addresses=[VIP, NOWHERE])
+            until("one host", lambda: lan.holders(VIP) == lan.holders(NOWHERE), FOLLOW_SECONDS)
+        assert lan.holders(VIP)[0] in others
+        figure("edit that fits the other hosts", probing.result)
+        assert probing.result.lost <= 5
+    finally:
+        for number, name in enumerate(others, start=11):
+            lan[name].ip("address", "delete", f"203.0.113.{number}/24", "dev", "eth0")
+
+
 def _routers(fleet: Fleet) -> list[dict[str, object]]:
     return [one for speaker in fleet if (one := speaker.router(ROUTER)) is not None]
+
+
+def _refused(fleet: Fleet) -> list[str]:
+    return [str(why) for one in _routers(fleet) if (why := one["notInForce"])]
+
+
+def _not_in_force(fleet: Fleet, word: str) -> bool:
+    return len([why for why in _refused(fleet) if word in why]) == 3
 
 
 def _addresses(fleet: Fleet) -> list[object]:

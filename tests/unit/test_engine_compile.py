@@ -9,23 +9,31 @@ import pytest
 from support.engine_node import NODE, address, link, router, view
 from vip_model.vocabulary import Family
 from vip_speaker.engine.compile import (
-    NotPlaceableError,
+    Placed,
+    UnplannedSourceError,
     address_lifetime_seconds,
     check_sources,
     election_config,
-    place,
 )
+from vip_speaker.engine.placement import place as placement_of
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter
 
 
+def place(wanted: DesiredRouter, seen: NetworkView) -> tuple[Placed, ...]:
+    """Return the instances of a router, all of which have a place."""
+    placement = placement_of(wanted, seen)
+    assert not placement.missing
+    return tuple(placement.placed.values())
+
+
 def refusal(wanted: DesiredRouter, seen: NetworkView) -> str:
     """Return why a router has no place."""
-    with pytest.raises(NotPlaceableError) as refused:
-        place(wanted, seen)
-    return str(refused.value)
+    placement = placement_of(wanted, seen)
+    assert not placement.placed
+    return placement.why
 
 
 def test_ipv4_is_placed_by_its_subnet() -> None:
@@ -112,7 +120,7 @@ def test_missing_source_address_is_named() -> None:
 def test_a_source_that_nobody_expects_is_named() -> None:
     """Adverts that every peer would drop are not sent: the sentence says whose are expected."""
     wish = router("192.0.2.100", sources=["192.0.2.12", "192.0.2.9"])
-    with pytest.raises(NotPlaceableError) as refused:
+    with pytest.raises(UnplannedSourceError) as refused:
         check_sources(place(wish, view()))
     for words in ("192.0.2.11", "eth0", "192.0.2.9, 192.0.2.12", "plan"):
         assert words in str(refused.value)

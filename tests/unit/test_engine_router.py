@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from errno import EAGAIN, EMFILE, ENFILE, ENOBUFS, ENODEV, ENOMEM, ETIMEDOUT
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import cast
@@ -15,16 +17,18 @@ from support.engine_node import NODE, address, link, router, view
 from vip_model.vocabulary import State
 from vip_speaker.engine import prober
 from vip_speaker.engine.channels import Channel, Channels
-from vip_speaker.engine.compile import Placed, place
+from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.holdings import Holdings
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.placement import place
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import RouterRecord, StateFile
 from vip_speaker.linux.addresses import (
     AddressResult,
     AddressWorker,
     BindRequest,
+    ReleaseRequest,
     RenewRequest,
     Request,
 )
@@ -70,12 +74,19 @@ class NoEars:
 
 
 class PaperChannels(Channels):
-    """Channels without sockets."""
+    """Channels without sockets.
+
+    Attributes:
+        trouble: what the kernel answers instead of a socket.
+    """
 
     def __init__(self) -> None:
         super().__init__(cast("Ears", NoEars()))
+        self.trouble: OSError | None = None
 
     def _open(self, placed: Placed) -> Channel:
+        if self.trouble is not None:
+            raise self.trouble
         sender, announcements = cast("AdvertSender", Silent()), cast("AnnouncementSocket", Silent())
         return Channel(placed.index, placed.source, sender, announcements)
 
@@ -114,6 +125,7 @@ class Scene:
     monitor: PaperMonitor
     node: Node
     asked: Silent
+    channels: PaperChannels
 
     def start(self, desired: DesiredRouter, now: int = 0) -> Router:
         started = Router(desired, self.node, None, Health.HEALTHY)
@@ -125,15 +137,16 @@ class Scene:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A node with eth0 that holds no virtual address."""
     worker, monitor, asked = PaperWorker(), PaperMonitor(view()), Silent()
+    channels = PaperChannels()
     monkeypatch.setattr(prober, "ProbeSocket", lambda *_: asked)
     node = Node(
         worker=cast("AddressWorker", worker),
-        channels=PaperChannels(),
+        channels=channels,
         monitor=cast("Monitor", monitor),
         state_file=StateFile(tmp_path / "state", "a-boot"),
         publish=lambda _transition: None,
     )
-    yield Scene(worker, monitor, node, asked)
+    yield Scene(worker, monitor, node, asked, channels)
     node.state_file.close()
 
 
@@ -244,7 +257,7 @@ def test_renewals_of_one_interface_say_nothing_of_another() -> None:
     """An election over two interfaces notices when those of one do not come through."""
     worker = PaperWorker()
     holdings = Holdings("vip.default.web", cast("AddressWorker", worker))
-    first = place(router(VIP), view())[0]
+    first = place(router(VIP), view()).placed[0]
     second = dataclasses.replace(first, index=3, interface="eth1")
     holdings.bind(0, (first, second), lifetime_seconds=3)
     for seconds in (1, 2, 3, 4):
@@ -260,7 +273,7 @@ def test_renewals_of_one_interface_say_nothing_of_another() -> None:
 
 def _announced(one: Router) -> list[bytes]:
     """Return the announcements since the last call."""
-    sock = cast("Silent", one.instances[0].channel.announcements)
+    sock = cast("Silent", one.instances.running[0].channel.announcements)
     sent, sock.sent = sock.sent, []
     return [frame for frames in sent for frame in cast("Iterator[bytes]", frames)]
 
@@ -315,7 +328,7 @@ def test_an_active_goes_on_from_the_card_that_works(scene: Scene) -> None:
         _answer(scene, one, 3200 * MS)
         assert _state(one) is State.ACTIVE
         assert scene.worker.binds[-1].ifindex == used
-        assert [each.placed.index for each in one.instances] == [used]
+        assert [each.placed.index for each in one.instances.running] == [used]
     assert len(scene.worker.binds) == 3
 
 
@@ -339,22 +352,22 @@ def test_clients_of_another_card_are_told(scene: Scene) -> None:
 def test_what_was_open_on_an_interface_that_went_is_opened_anew(scene: Scene) -> None:
     """An interface that is back with its index and its addresses is deaf on the old sockets."""
     one = _serving(scene)
-    before = one.instances[0].channel
+    before = one.instances.running[0].channel
     one.links_vanished(3200 * MS, {2})
     assert _state(one) is State.INITIALIZE
     assert not scene.node.directory
     one.network_changed(3200 * MS)
-    assert one.instances[0].channel is not before
+    assert one.instances.running[0].channel is not before
     assert _state(one) is State.ACTIVE  # within three intervals
 
 
 def test_an_interface_that_went_is_no_matter_to_others(scene: Scene) -> None:
     """A router on another interface goes on, on the sockets that it has."""
     one = _serving(scene)
-    before = one.instances[0].channel
+    before = one.instances.running[0].channel
     one.links_vanished(3200 * MS, {3})
     assert _state(one) is State.ACTIVE
-    assert one.instances[0].channel is before
+    assert one.instances.running[0].channel is before
 
 
 def _planned(*sources: str) -> DesiredRouter:
@@ -372,7 +385,7 @@ def test_one_that_nobody_would_obey_resigns_and_waits_for_the_plan(scene: Scene)
     one.network_changed(4 * SECOND)
     assert _state(one) is State.INITIALIZE
     assert "192.0.2.21" in one.reason
-    assert one.instances[0].counters.priority_zero_sent == 1
+    assert one.instances.running[0].counters.priority_zero_sent == 1
     one.configure(4100 * MS, _planned("192.0.2.21", "192.0.2.12"))
     assert _state(one) is State.BACKUP
 
@@ -400,4 +413,42 @@ def test_a_later_life_under_another_source_does_not_resume(scene: Scene) -> None
     one.start(100 * MS)
     assert one.election is None
     one.configure(200 * MS, _planned("192.0.2.21"))
+    assert _state(one) is State.BACKUP
+
+
+def test_an_edit_that_cannot_be_placed_leaves_the_address_where_it_is(scene: Scene) -> None:
+    """The holder goes on, lets a host where the edit is in force take over, and says why."""
+    one = _serving(scene)
+    wrong = router(VIP, "203.0.113.5", advertisement_interval_milliseconds=1000)
+    one.configure(3200 * MS, wrong)
+    assert one.election is not None
+    assert one.election.yielding
+    assert "203.0.113.5" in one.instances.not_in_force
+    _tick_when_due(one, 3200 * MS, lambda: _state(one) is not State.ACTIVE)
+    assert not [each for each in scene.worker.requests if isinstance(each, ReleaseRequest)]
+    one.configure(5 * SECOND, router(VIP, advertisement_interval_milliseconds=1000))
+    assert not one.instances.not_in_force
+    assert one.election.health is Health.HEALTHY
+
+
+# --- trouble that passes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [ENOBUFS, EAGAIN, ETIMEDOUT, ENOMEM, EMFILE, ENFILE, ENODEV])
+def test_sockets_that_cannot_be_had_are_tried_again(scene: Scene, number: int) -> None:
+    """No event need come: within 5 s after the trouble has passed the router runs."""
+    scene.channels.trouble = OSError(number, os.strerror(number))
+    one = scene.start(router(VIP))
+    assert os.strerror(number) in one.reason
+    now = 0
+    while now < 60 * SECOND:
+        due_ns = one.deadline()
+        assert due_ns is not None
+        assert due_ns - now <= 5 * SECOND
+        now = due_ns
+        one.tick(now)
+    scene.channels.trouble = None
+    due_ns = one.deadline()
+    assert due_ns is not None
+    one.tick(due_ns)
     assert _state(one) is State.BACKUP

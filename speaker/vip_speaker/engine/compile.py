@@ -6,7 +6,7 @@ does not fit this node is found out, in words that a person can act on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -29,6 +29,7 @@ _IPV6_HEADERS = 40 + 8
 
 
 InstanceKey = tuple[int, int, int]  # interface index, IP version, VRID
+Choice = tuple[Family, int, tuple[str, ...]]  # family, VRID, patterns of interfaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class Placed:
         """What an advert is matched by."""
         return (self.index, self.source.version, self.virtual_router_id)
 
+    @property
+    def choice(self) -> Choice:
+        """What the choice of the interface was made for: while it is the same, it stands."""
+        return (self.family, self.virtual_router_id, self.patterns)
+
 
 class NotPlaceableError(Exception):
     """The router cannot run on this node now; the text says why and what would help."""
@@ -75,29 +81,23 @@ class UnplannedSourceError(NotPlaceableError):
     """The others would not obey this node: its adverts come from an address that none expects."""
 
 
-def place(
-    router: DesiredRouter, view: NetworkView, current: Iterable[Placed] = ()
-) -> tuple[Placed, ...]:
-    """Return every instance with its interface and source address.
+def place_instance(
+    router: DesiredRouter,
+    instance: DesiredInstance,
+    view: NetworkView,
+    used: Mapping[Choice, int],
+) -> Placed:
+    """Return an instance with its interface and source address.
 
     Raises NotPlaceableError while an interface, its link, its source address or the subnet of a
     virtual address is missing, or a virtual address is one that no node may bind.
 
     Args:
-        router: what is desired.
+        router: the router.
+        instance: one of its instances.
         view: this node.
-        current: where its instances are now: they stay there as long as that works.
+        used: interfaces that instances are on now: they stay there as long as that works.
     """
-    used = {(one.family, one.virtual_router_id, one.patterns): one.index for one in current}
-    return tuple(_place(router, instance, view, used) for instance in router.instances)
-
-
-_Used = Mapping[tuple[Family, int, tuple[str, ...]], int]
-
-
-def _place(
-    router: DesiredRouter, instance: DesiredInstance, view: NetworkView, used: _Used
-) -> Placed:
     wanted = tuple(ip_address(address) for address in instance.addresses)
     patterns = tuple(instance.interfaces)
     version = 4 if instance.family is Family.IPV4 else 6
@@ -140,7 +140,7 @@ def _place(
     )
 
 
-def check_sources(placed: tuple[Placed, ...]) -> None:
+def check_sources(placed: Iterable[Placed]) -> None:
     """Raise UnplannedSourceError if an instance sends from an address that is not planned."""
     for one in placed:
         if one.sources is not None and one.source not in one.sources:
@@ -173,8 +173,8 @@ def _advertised(
     return (IPv6Address(_LINK_LOCAL_BASE + instance.virtual_router_id), *wanted)
 
 
-def election_config(router: DesiredRouter, placed: tuple[Placed, ...]) -> ElectionConfig:
-    """Return the election's configuration."""
+def election_config(router: DesiredRouter, placed: Sequence[Placed]) -> ElectionConfig:
+    """Return the election's configuration; every instance has a place."""
     interval_ns = router.advertisement_interval_milliseconds * MILLISECOND_NS
     return ElectionConfig(
         instances=tuple(
@@ -208,12 +208,16 @@ def address_lifetime_seconds(config: ElectionConfig) -> int:
     return max(_LIFETIME_SECONDS_MIN, 3 * config.advertisement_interval_ns // SECOND_NS)
 
 
-def has_moved(before: tuple[Placed, ...], after: tuple[Placed, ...]) -> bool:
+def has_moved(before: Mapping[int, Placed], after: Mapping[int, Placed]) -> bool:
     """Whether an instance that stays sends its adverts from another address than before."""
-    sources = {one.key: one.source for one in before}
-    return any(sources.get(one.key, one.source) != one.source for one in after)
+    sources = {one.key: one.source for one in before.values()}
+    return any(sources.get(one.key, one.source) != one.source for one in after.values())
 
 
-def is_elsewhere(before: tuple[Placed, ...], after: tuple[Placed, ...]) -> bool:
+def is_elsewhere(before: Mapping[int, Placed], after: Mapping[int, Placed]) -> bool:
     """Whether the addresses are on another interface than before, or its MAC is another."""
-    return {(one.index, one.mac) for one in before} != {(one.index, one.mac) for one in after}
+    return _places(before) != _places(after)
+
+
+def _places(placed: Mapping[int, Placed]) -> set[tuple[int, bytes]]:
+    return {(one.index, one.mac) for one in placed.values()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Mapping
 
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.instance import Addressee, RunningInstance
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.placement import Placement
+from vip_speaker.engine.retry import Retry
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
@@ -17,8 +19,12 @@ _ADVERTS_THAT_PEERS_MISS = 3
 class RunningInstances:
     """Keeps the sockets of a router, and where its adverts are handed to, in step with its place.
 
+    An instance has the position that it has in the router's configuration, also where others have
+    no place.
+
     Attributes:
-        running: the instances that have an interface and sockets now, in the election's order.
+        placement: where they are, or why they are nowhere; None before the first time.
+        retry: when to try again to get sockets that could not be had.
     """
 
     def __init__(self, node: Node, router: str) -> None:
@@ -26,56 +32,84 @@ class RunningInstances:
         self._router = router
         self._counters: dict[tuple[str, int], InstanceCounters] = {}
         self._unsent = 0
-        self._beside: tuple[frozenset[int], ...] = ()
-        self.running: list[RunningInstance] = []
+        self._beside: dict[int, frozenset[int]] = {}
+        self._running: dict[int, RunningInstance] = {}
+        self.placement: Placement | None = None
+        self.retry = Retry()
 
     @property
-    def placed(self) -> tuple[Placed, ...]:
-        """The place of each."""
-        return tuple(instance.placed for instance in self.running)
+    def in_force(self) -> DesiredRouter | None:
+        """The configuration that runs: not the desired one as long as that cannot be placed."""
+        return self.placement.router if self.placement is not None else None
+
+    @property
+    def not_in_force(self) -> str:
+        """Why the desired configuration does not run; empty if it does."""
+        return self.placement.refused if self.placement is not None else ""
+
+    @property
+    def running(self) -> list[RunningInstance]:
+        """Those that have an interface and sockets now, in the order of the configuration."""
+        return list(self._running.values())
+
+    @property
+    def placed(self) -> dict[int, Placed]:
+        """The place of each of them, by position."""
+        return {at: one.placed for at, one in self._running.items()}
+
+    def at(self, position: int) -> RunningInstance | None:
+        """Return the one at that position of the configuration."""
+        return self._running.get(position)
 
     def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
         """Return the counters of one instance; they outlive its sockets."""
         return self._counters.setdefault((family, virtual_router_id), InstanceCounters())
 
-    def note_beside(self, placed: tuple[Placed, ...]) -> bool:
+    def note_beside(self, placed: Mapping[int, Placed]) -> bool:
         """Note which interfaces could be used; return whether they are not the same as before.
 
         Linux answers for its addresses on all of them, so that clients may send to any.
         """
-        before, self._beside = self._beside, tuple(one.beside for one in placed)
+        before, self._beside = self._beside, {at: one.beside for at, one in placed.items()}
         return before != self._beside
 
-    def open(self, desired: DesiredRouter, placed: tuple[Placed, ...]) -> None:
-        """Replace what runs. Raises OSError and keeps what runs if a socket cannot be had."""
-        with contextlib.ExitStack() as undo:
-            opened = []
-            for one in placed:
-                instance = self._open(desired, one)
-                undo.callback(self._node.channels.release, instance.channel)
-                opened.append(instance)
-            undo.pop_all()
+    def is_at(self, placement: Placement) -> bool:
+        """Whether nothing has to be opened or closed for that placement."""
+        return self.placement == placement and self.placed == placement.placed
+
+    def open(self, now: int, placement: Placement) -> Placement:
+        """Replace what runs; return the placement without what no socket could be had for."""
+        opened: dict[int, RunningInstance] = {}
+        failed: dict[int, str] = {}
+        for position, placed in placement.placed.items():
+            try:
+                opened[position] = self._open(placement.router, placed)
+            except OSError as error:
+                failed[position] = f"No socket on {placed.interface}: {error}"
         # Only now, so that sockets which stay in use are not closed in between.
         self.close()
-        self.running = opened
+        self._running = opened
         self._unsent = 0
-        for position, instance in enumerate(opened):
+        for position, instance in opened.items():
             addressee = Addressee(instance, self._router, position)
             self._node.directory[instance.placed.key] = addressee
+        self.retry.note(now, failed=bool(failed))
+        self.placement = placement.without(failed)
+        return self.placement
 
     def close(self) -> None:
         """Give every socket back."""
-        for instance in self.running:
+        for instance in self._running.values():
             key = instance.placed.key
             addressee = self._node.directory.get(key)
             if addressee is not None and addressee.instance is instance:
                 del self._node.directory[key]
             self._node.channels.release(instance.channel)
-        self.running = []
+        self._running = {}
 
     def send(self, priority: int) -> None:
         """Send one advert on each."""
-        sent = [instance.send(priority) for instance in self.running]
+        sent = [instance.send(priority) for instance in self._running.values()]
         self._unsent = 0 if any(sent) else self._unsent + 1
 
     def is_mute(self) -> bool:

@@ -318,7 +318,7 @@ class Engine:
         self._touch_all()
 
     def _know_ours(self) -> None:
-        running = (router.desired for router in self._fleet)
+        running = (router.instances.in_force or router.desired for router in self._fleet)
         self._strangers.know(boottime_ns(), ours(self._desired, running))
         self._tell_of_strangers()
 

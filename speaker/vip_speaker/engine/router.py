@@ -12,22 +12,19 @@ from vip_model.vocabulary import State
 from vip_speaker.engine import clock
 from vip_speaker.engine.announcer import Announcer
 from vip_speaker.engine.compile import (
-    NotPlaceableError,
-    Placed,
     UnplannedSourceError,
     address_lifetime_seconds,
     check_sources,
     election_config,
     has_moved,
     is_elsewhere,
-    place,
 )
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.health import GateBook
 from vip_speaker.engine.holdings import Holdings, Outcome
-from vip_speaker.engine.instance import RunningInstance
 from vip_speaker.engine.instances import RunningInstances
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.placement import Placement, place_in_force
 from vip_speaker.engine.prober import Prober
 from vip_speaker.engine.state_file import RouterRecord, record_of
 from vip_speaker.linux.addresses import AddressResult
@@ -72,8 +69,7 @@ class Router:
         self._node = node
         self._earlier = earlier
         self._election: Election | None = None
-        self._instances = RunningInstances(node, desired.name)
-        self._settled: DesiredRouter | None = None
+        self.instances = RunningInstances(node, desired.name)
         self._book = GateBook(health)
         self._holdings = Holdings(desired.name, node.worker)
         self._announcer = Announcer()
@@ -94,11 +90,6 @@ class Router:
     def election(self) -> Election | None:
         """The election, or None as long as it could never be placed on this node."""
         return self._election
-
-    @property
-    def instances(self) -> list[RunningInstance]:
-        """The instances that have an interface and sockets now."""
-        return self._instances.running
 
     @property
     def gates(self) -> list[GateStatus]:
@@ -129,7 +120,7 @@ class Router:
 
     def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
         """Return the counters of one instance; they outlive its sockets."""
-        return self._instances.counters(family, virtual_router_id)
+        return self.instances.counters(family, virtual_router_id)
 
     def holds(self, index: int, address: Address) -> bool:
         """Whether that address of that interface is this router's business."""
@@ -142,6 +133,7 @@ class Router:
             self._announcer.deadline(),
             self._prober.deadline(),
             self._holdings.renew_ns,
+            self.instances.retry.due_ns,
         )
         return min((one for one in due if one is not None), default=None)
 
@@ -191,7 +183,7 @@ class Router:
         self._holdings.release()
         self._announcer.stop()
         self._prober.stop()
-        self._instances.close()
+        self.instances.close()
 
     # --- events ----------------------------------------------------------------------------
 
@@ -199,30 +191,32 @@ class Router:
         """Links or addresses changed: find the place of each instance again."""
         if self._leaving:
             return
+        placement = place_in_force(self.desired, self._node.view, self.instances.placement)
         try:
-            placed = place(self.desired, self._node.view, self._instances.placed)
-            check_sources(placed)
-            if self._settled is not self.desired or self._instances.placed != placed:
-                self._settle(now, placed)
-            is_bound = self._announcer.is_announcing and not self._holdings.is_waiting()
-            if self._instances.note_beside(placed) and is_bound:
-                self._announcer.start(now, self._instances.running)
+            check_sources(placement.placed.values())
         except UnplannedSourceError as error:
             self._earlier = None  # it was known by another source, if by any
             self._wait(now, str(error), "SourceChanged", resign=True)
-        except (NotPlaceableError, OSError) as error:
-            self._wait(now, str(error), "NotPlaceable")
+            return
+        if not self.instances.is_at(placement):
+            placement = self._settle(now, placement)
+        is_bound = self._announcer.is_announcing and not self._holdings.is_waiting()
+        if self.instances.note_beside(placement.placed) and is_bound:
+            self._announcer.start(now, self.instances.running)
+        if placement.missing:
+            self._wait(now, placement.why, "NotPlaceable")
         else:
             self._proceed(now)
+        self.judge(now)
 
     def links_vanished(self, now: int, indexes: Container[int]) -> None:
         """Interfaces went, and what was open on them with them, even if they are back already."""
-        if not any(one.index in indexes for one in self._instances.placed):
+        if not any(one.index in indexes for one in self.instances.placed.values()):
             return
         if self._election is not None and self._election.started:
             self._apply(now, self._election.fault(now, "NotPlaceable"))
         self._prober.stop()
-        self._instances.close()
+        self.instances.close()
 
     def judge(self, now: int) -> None:
         """Gates have new verdicts, or carrier changed."""
@@ -232,6 +226,8 @@ class Router:
             self._node.carriers(),
             stale=self._node.verdicts_stale,
         )
+        if self.instances.not_in_force and health is Health.HEALTHY and self.desired.health_bands:
+            health = Health.FAILING  # a node where the edit is in force serves more
         if self._election is not None and health is not self._election.health:
             _log.info("Health of %s became %s", self.desired.display_name, health.value)
             self._apply(now, self._election.set_health(now, health))
@@ -241,13 +237,17 @@ class Router:
         self, arrived_ns: int, position: int, source: Address, advertisement: Advertisement
     ) -> None:
         """Take an advert that passed every check of the receive ladder."""
-        assert self._election is not None
-        self._instances.running[position].counters.received(advertisement.priority)
+        instance = self.instances.at(position)
+        if self._election is None or instance is None:
+            return
+        instance.counters.received(advertisement.priority)
         heard = Heard(position, source, advertisement.priority, advertisement.interval_ns)
         self._apply(arrived_ns, self._election.receive(arrived_ns, heard))
 
     def tick(self, now: int) -> None:
         """Act on whatever is due."""
+        if self.instances.retry.is_due(now):
+            self.network_changed(now)
         taken = self._prober.tick(now)
         if taken is not None and self._election is not None:
             _log.warning("Router %s: somebody has %s", self.desired.display_name, taken)
@@ -286,25 +286,27 @@ class Router:
             return
         _log.warning("Binding %s again, somebody removed it", address)
         self._bind(now)
-        self._announcer.start(now, self._instances.running)
+        self._announcer.start(now, self.instances.running)
 
     # --- placing ---------------------------------------------------------------------------
 
-    def _settle(self, now: int, placed: tuple[Placed, ...]) -> None:
-        """Open the sockets of a place and give the election its configuration."""
-        config = election_config(self.desired, placed)
-        election, before = self._election, self._instances.placed
-        if election is not None and has_moved(before, placed):
+    def _settle(self, now: int, placement: Placement) -> Placement:
+        """Open sockets there, configure the election; return the place of what has sockets."""
+        election, before = self._election, self.instances.placed
+        if election is not None and has_moved(before, placement.placed):
             self._apply(now, election.fault(now, "SourceChanged", resign=True))
-        self._instances.open(self.desired, placed)
-        self._settled = self.desired
+        placement = self.instances.open(now, placement)
+        if placement.missing:
+            return placement
+        config = election_config(placement.router, list(placement.placed.values()))
         if election is None:
             self._election = Election(config, self._book.health)
         else:
             actions = election.reconfigure(now, config)
-            if is_elsewhere(before, placed) and BindAddresses() not in actions:
+            if is_elsewhere(before, placement.placed) and BindAddresses() not in actions:
                 actions += election.relocate(now)
             self._apply(now, actions)
+        return placement
 
     def _proceed(self, now: int) -> None:
         """Everything is there: start, or go on after a fault."""
@@ -316,7 +318,7 @@ class Router:
             self._apply(now, self._election.recover(now))
             return
         tagged = self._node.tagged_addresses()
-        adopted = self._holdings.adopt(self._instances.placed, tagged)
+        adopted = self._holdings.adopt(self.instances.placed.values(), tagged)
         earlier, self._earlier = self._earlier, None
         resumable = earlier is not None and earlier.state is State.ACTIVE
         last_sent_ns = earlier.last_sent_ns if earlier is not None and resumable else None
@@ -347,16 +349,16 @@ class Router:
                 case ReleaseAddresses():
                     self._holdings.release()
                 case Announce():
-                    self._announcer.start(now, self._instances.running)
+                    self._announcer.start(now, self.instances.running)
                 case StopAnnouncing():
                     self._announcer.stop()
                 case StateChanged():
                     self._state_changed(now, action)
                 case ProbeAddresses():
-                    self._prober.start(now, self._instances.running)
+                    self._prober.start(now, self.instances.running)
 
     def _send(self, now: int, priority: int) -> None:
-        self._instances.send(priority)
+        self.instances.send(priority)
         if priority:
             self._record()
         if priority and self._holdings.is_due_with_advert(now):
@@ -365,7 +367,7 @@ class Router:
     def _bind(self, now: int) -> None:
         assert self._election is not None
         lifetime = address_lifetime_seconds(self._election.config)
-        self._holdings.bind(now, self._instances.placed, lifetime)
+        self._holdings.bind(now, self.instances.placed.values(), lifetime)
 
     def _renew(self, now: int) -> None:
         serving = self._election is not None and (
@@ -383,7 +385,7 @@ class Router:
 
     def _leave_if_mute(self, now: int, election: Election) -> None:
         """An Active that cannot make itself heard is one of two before long."""
-        if election.state is State.ACTIVE and self._instances.is_mute():
+        if election.state is State.ACTIVE and self.instances.is_mute():
             _log.error("No advert of %s can be sent", self.desired.display_name)
             self._apply(now, election.bind_failed(now, "AdvertsNotSent"))
 

@@ -41,25 +41,27 @@ def routers(running: Iterable[Router], wall_clock: WallClock) -> list[RouterStat
     return [
         _instance(router, position, instance, wall_clock.rfc3339(router.since_ns))
         for router in ordered
-        for position, instance in enumerate(router.desired.instances)
+        for position, instance in enumerate((router.instances.in_force or router.desired).instances)
     ]
 
 
 def _instance(router: Router, position: int, instance: DesiredInstance, since: str) -> RouterStatus:
     election = router.election
-    placed = router.instances[position].placed if position < len(router.instances) else None
+    running, placement = router.instances.at(position), router.instances.placement
+    missing = placement.missing.get(position) if placement is not None else None
     source = election.active_source_on(position) if election else None
     counters = router.counters(instance.family, instance.virtual_router_id)
-    state = election.state if election else State.INITIALIZE
+    state = election.state if election and missing is None else State.INITIALIZE
     return RouterStatus(
         name=router.desired.display_name,
         router=router.name,
-        interface=placed.interface if placed else "",
+        interface=running.placed.interface if running else "",
         family=instance.family,
         virtual_router_id=instance.virtual_router_id,
         state=state,
         yielding=election.yielding if election else False,
-        reason=router.reason,
+        reason=missing or router.reason,
+        not_in_force=router.instances.not_in_force,
         priority=router.desired.priority,
         effective_priority=election.effective_priority if election else router.desired.priority,
         advertisement_interval_milliseconds=router.desired.advertisement_interval_milliseconds,

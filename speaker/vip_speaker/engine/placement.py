@@ -1,0 +1,137 @@
+"""Where each instance of a router runs on this node, and which configuration is in force. Pure.
+
+An edit that cannot be placed must not take down what serves: as long as that is so, the router
+goes on with the instances that it had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from vip_speaker.engine.compile import NotPlaceableError, Placed, place_instance
+from vip_speaker.linux.view import NetworkView
+from vip_speaker.messages import DesiredInstance, DesiredRouter
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An instance that has no place on this node now."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Every instance of a router.
+
+    Attributes:
+        router: the configuration that is in force.
+        instances: in the order of that configuration, its place or why it has none.
+        refused: why the instances that are desired are not in force; empty if they are.
+        proven: whether this configuration, or some of it, has had a place here.
+    """
+
+    router: DesiredRouter
+    instances: tuple[Placed | Missing, ...]
+    refused: str = ""
+    proven: bool = False
+
+    @property
+    def placed(self) -> dict[int, Placed]:
+        """The instances that have a place, by their position."""
+        return {at: one for at, one in enumerate(self.instances) if isinstance(one, Placed)}
+
+    @property
+    def missing(self) -> dict[int, str]:
+        """Why the others have none, by their position."""
+        return {at: one.why for at, one in enumerate(self.instances) if isinstance(one, Missing)}
+
+    @property
+    def why(self) -> str:
+        """Why instances are missing, in one line; with the family where others have a place."""
+        found = self.missing
+        partial = len(found) < len(self.instances)
+        sentences = [
+            f"{self.router.instances[at].family.value}: {why}" if partial else why
+            for at, why in found.items()
+        ]
+        return "; ".join(dict.fromkeys(sentences))
+
+    def without(self, failed: Mapping[int, str]) -> Placement:
+        """Return the same with some instances missing for another reason."""
+        instances = tuple(
+            Missing(failed[at]) if at in failed else one for at, one in enumerate(self.instances)
+        )
+        return replace(self, instances=instances)
+
+
+def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = None) -> Placement:
+    """Return the place of every instance; those of `earlier` stay where they are while they can."""
+    current = earlier.placed.values() if earlier is not None else ()
+    used = {one.choice: one.index for one in current}
+
+    def place_one(instance: DesiredInstance) -> Placed | Missing:
+        try:
+            return place_instance(router, instance, view, used)
+        except NotPlaceableError as error:
+            return Missing(str(error))
+
+    return Placement(router, tuple(place_one(instance) for instance in router.instances))
+
+
+def place_in_force(
+    desired: DesiredRouter, view: NetworkView, earlier: Placement | None
+) -> Placement:
+    """Return where what is desired runs, or what was in force before if that would be lost.
+
+    An edit comes into force if it can be placed whole, or else if some of it can, and with it
+    every address that has a place now and is still wanted. A configuration that never had a place
+    here gives way to any other.
+
+    Args:
+        desired: what is wanted.
+        view: this node.
+        earlier: what was in force before.
+    """
+    fresh = place(desired, view, earlier)
+    if earlier is None:
+        return replace(fresh, proven=bool(fresh.placed))
+    same = _same_instances(earlier.router, desired)
+    proven = bool(fresh.placed) or (same and earlier.proven)
+    if same or not earlier.proven or not fresh.missing:
+        return replace(fresh, proven=proven)
+    kept = place(_with_instances_of(earlier.router, desired), view, earlier)
+    wanted = {address for one in desired.instances for address in one.addresses}
+    lost = (_served(kept) & wanted) - _served(fresh)
+    if fresh.placed and not lost:
+        return replace(fresh, proven=proven)
+    return replace(kept, proven=True, refused=fresh.why)
+
+
+def _served(placement: Placement) -> set[str]:
+    return {address for one in placement.placed.values() for address in one.wanted}
+
+
+def _same_instances(before: DesiredRouter, desired: DesiredRouter) -> bool:
+    return [_identity(one) for one in before.instances] == [
+        _identity(one) for one in desired.instances
+    ]
+
+
+def _with_instances_of(before: DesiredRouter, desired: DesiredRouter) -> DesiredRouter:
+    """Return what is desired with the instances of before; whose adverts count is news."""
+    sources = {(one.family, one.virtual_router_id): one.sources for one in desired.instances}
+    instances = [
+        msgspec.structs.replace(
+            one, sources=sources.get((one.family, one.virtual_router_id), one.sources)
+        )
+        for one in before.instances
+    ]
+    return msgspec.structs.replace(desired, instances=instances)
+
+
+def _identity(instance: DesiredInstance) -> DesiredInstance:
+    return msgspec.structs.replace(instance, sources=None)
