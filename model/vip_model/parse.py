@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from vip_model.errors import ConfigError, Problem
+from vip_model.hosts import folded
 from vip_model.limits import Finding, text_problems
-from vip_model.resources.base import API_VERSION, GROUP, LABEL, SUBDOMAIN
+from vip_model.resources.base import API_VERSION, GROUP, LABEL, NODE_NAME, SUBDOMAIN
 from vip_model.resources.metadata import DEFAULT_NAMESPACE
 from vip_model.resources.node import Node
 from vip_model.resources.pool import VirtualIPPool
@@ -112,7 +114,7 @@ def parse_document(content: object, origin: str = "", *, in_file: bool = False) 
         resource: Resource = msgspec.convert(content, kind.type)
     except msgspec.ValidationError as error:
         raise ConfigError([Problem(label, "", str(error), origin)]) from error
-    return resource
+    return _with_folded_names(resource)
 
 
 def parse_documents(documents: Iterable[tuple[str, object]]) -> Parsed:
@@ -173,6 +175,24 @@ def label_of(content: object) -> str:
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
+def _with_folded_names(resource: Resource) -> Resource:
+    """Return a resource in which the names of hosts are spelled as they are compared."""
+    if isinstance(resource, Node):
+        if resource.name == folded(resource.name):
+            return resource
+        metadata = replace(resource.metadata, name=folded(resource.name))
+        return replace(resource, metadata=metadata)
+    if not isinstance(resource, VirtualIP):
+        return resource
+    placement = resource.spec.placement
+    if all(name == folded(name) for name in placement.named):
+        return resource
+    return replace(
+        resource,
+        spec=replace(resource.spec, placement=placement.renamed(folded)),
+    )
+
+
 def _single(documents: Iterable[tuple[str, object]]) -> Iterator[tuple[str, object]]:
     for origin, content in documents:
         items = content.get("items") if isinstance(content, Mapping) else None
@@ -218,7 +238,7 @@ def _misfits(content: Mapping[str, Any], kind: _Kind, *, in_file: bool) -> Itera
 
 
 def _name_problems(metadata: Mapping[str, Any], kind: _Kind) -> Iterator[Finding]:
-    limits = LABEL if kind.namespaced else SUBDOMAIN
+    limits = LABEL if kind.namespaced else NODE_NAME if kind.type is Node else SUBDOMAIN
     for field, allowed in (("name", limits), ("namespace", LABEL)):
         value = metadata.get(field)
         if isinstance(value, str) and (field == "name" or kind.namespaced):

@@ -10,12 +10,14 @@ import msgspec
 
 from vip_model.errors import Problem
 from vip_model.explain import about_node, ranking
+from vip_model.hosts import meant_by
 from vip_model.inputs import PlanInputs
 from vip_model.parse import Parsed, parse_documents
 from vip_model.plan import Plan, plan
 from vip_model.rank import place_of
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.static import named_as_documents
 from vip_model.status import PlannedStatus
 from vip_model.support import BUILT_GATE_KINDS
 
@@ -28,17 +30,20 @@ class DryRun:
         parsed: what was in them.
         plan: what follows.
         in_cluster: it is the plan of a cluster.
+        unclear: names of nodes that may mean several.
     """
 
     parsed: Parsed
     plan: Plan
     in_cluster: bool
+    unclear: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> list[Problem]:
         """Everything that is refused, with where it was read."""
         refused = (problem for status in self.plan.refusals for problem in status.problems)
-        return [*self.parsed.problems, *(self._placed(problem) for problem in refused)]
+        found = (self._placed(problem) for problem in (*refused, *self.unclear))
+        return [*self.parsed.problems, *found]
 
     @property
     def warnings(self) -> list[Problem]:
@@ -50,6 +55,13 @@ class DryRun:
         """One VirtualIP of each VirtualRouter that is accepted."""
         accepted = {each.virtual_ip for each in self.plan.statuses if each.accepted}
         return {each.router_name: each for each in self.parsed.virtual_ips if each.key in accepted}
+
+    def name_in(self, router: VirtualRouter, node: str) -> str:
+        """Return what a node is called in an election; in a cluster it has one name only."""
+        if self.in_cluster:
+            return node
+        meant = meant_by(node, (candidate.node for candidate in router.spec.candidates))
+        return meant[0] if len(meant) == 1 else node
 
     def _placed(self, problem: Problem) -> Problem:
         return replace(problem, origin=self.parsed.origins.get(problem.object, ""))
@@ -63,9 +75,10 @@ def dry_run(documents: Iterable[tuple[str, object]]) -> DryRun:
     """
     parsed = parse_documents(documents)
     in_cluster = bool(parsed.speakers or parsed.virtual_routers)
+    virtual_ips, unclear = (parsed.virtual_ips, []) if in_cluster else named_as_documents(parsed)
     found = plan(
         PlanInputs(
-            virtual_ips=parsed.virtual_ips,
+            virtual_ips=virtual_ips,
             pools=parsed.pools,
             nodes=parsed.nodes,
             speakers=parsed.speakers if in_cluster else None,
@@ -74,7 +87,7 @@ def dry_run(documents: Iterable[tuple[str, object]]) -> DryRun:
             supported_gates=BUILT_GATE_KINDS,
         )
     )
-    return DryRun(parsed, found, in_cluster)
+    return DryRun(parsed, found, in_cluster, tuple(unclear))
 
 
 def text(run: DryRun, node: str | None) -> str:
@@ -107,7 +120,10 @@ def document(run: DryRun, node: str | None) -> dict[str, Any]:
         "ignored": list(run.parsed.ignored),
     }
     if node is not None:
-        places = {router.name: place_of(router, node) for router in run.plan.virtual_routers}
+        places = {
+            router.name: place_of(router, run.name_in(router, node))
+            for router in run.plan.virtual_routers
+        }
         found["places"] = msgspec.to_builtins(places)
     return found
 
@@ -130,7 +146,7 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
     else:
         lines.append("  no node can hold it: none reports an interface in the subnet")
     if node is not None:
-        lines.append(f"  {about_node(router, node)}")
+        lines.append(f"  {about_node(router, run.name_in(router, node))}")
     return lines
 
 

@@ -438,22 +438,6 @@ def test_no_documents_mean_no_elections() -> None:
     assert found.virtual_routers == ()
 
 
-def test_the_node_is_told_what_it_is() -> None:
-    """A node that is not named, or takes no part, finds that among the warnings."""
-    open_set = documents(vip_document(placement={"preferredNodes": ["n1", "n2"]}))
-    closed_set = documents(
-        vip_document(placement={"preferredNodes": ["n1", "n2"], "maxCandidates": 2})
-    )
-
-    def warnings(of: list[tuple[str, object]], name: str) -> list[str]:
-        found = plan_documents(of, supported_gates=None, first_start=False, node=name)
-        return [warning.message for warning in found.warnings]
-
-    assert warnings(open_set, "n1") == []
-    assert "is drawn by hash" in warnings(open_set, "n9")[0]
-    assert "n9 takes no part" in warnings(closed_set, "n9")[0]
-
-
 def test_every_process_computes_the_same() -> None:
     """Two processes with different hash seeds plan the same places, in the same order."""
     program = (

@@ -388,6 +388,20 @@ def test_check_of_a_node_that_is_not_named(
     assert "n7" in shown.err
 
 
+def test_check_of_a_host_without_any_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host that would run nothing, mostly since its name is another, makes the check fail."""
+    text = virtual_ip(placement={"preferredNodes": ["n1", "n2"], "maxCandidates": 2})
+
+    assert check(tmp_path, text, node="n7") == 1
+    assert "Problem: " in (shown := capsys.readouterr().err)
+    assert "this host, n7, takes no part, since no others than n1, n2 do" in shown
+    assert check(tmp_path, text, node="N2.example.test") == 0
+    assert check(tmp_path, text + virtual_ip("b", "192.0.2.2", vrrp={}), node="n7") == 0
+    assert "Warning: " in capsys.readouterr().err
+
+
 def test_check_lists_every_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Invalid manifests end with 1 and one line for each problem, with file, object and field."""
     text = virtual_ip("a", "192.0.2.999", 51) + virtual_ip("b", "192.0.2.2", 256)

@@ -65,6 +65,17 @@ SUBDOMAIN = Limits(
     ),
 )
 
+# Names of hosts; those of a cluster have neither capitals nor '_'.
+NODE_NAME = Limits(
+    min_length=1,
+    max_length=253,
+    pattern=r"[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?",
+    pattern_in_words=(
+        "the name of a host: letters, digits, '-', '_' and '.', "
+        "with a letter or digit first and last"
+    ),
+)
+
 
 def described(text: str, limits: Limits | None = None) -> msgspec.Meta:
     """Return what stands beside a field's type: its description and its limits.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
 
-from vip_model.resources.base import LABEL, SUBDOMAIN, Limits, Observed, Part, described
+from vip_model.resources.base import LABEL, NODE_NAME, SUBDOMAIN, Limits, Observed, Part, described
 from vip_model.resources.gate import Gate, ServiceReference
 from vip_model.resources.metadata import DEFAULT_NAMESPACE, Condition, ObjectMeta
 from vip_model.resources.vrrp import VRRP
@@ -35,7 +36,7 @@ class AddressClaim(Part, frozen=True, kw_only=True):
 class NodePriority(Part, frozen=True, kw_only=True):
     """The priority of one node."""
 
-    node: Annotated[str, described("Name of the node.", SUBDOMAIN)]
+    node: Annotated[str, described("Name of the node.", NODE_NAME)]
     priority: Annotated[
         int,
         described(
@@ -54,8 +55,9 @@ class Placement(Part, frozen=True, kw_only=True):
     preferred_nodes: Annotated[
         tuple[str, ...],
         described(
-            "Nodes that come first, best first. Other nodes come after them.",
-            Limits(max_length=MOST_CANDIDATES, unique=True, items=SUBDOMAIN),
+            "Nodes that come first, best first. Other nodes come after them. Capitals make no "
+            "difference; without a cluster n1 and n1.example.test are one host.",
+            Limits(max_length=MOST_CANDIDATES, unique=True, items=NODE_NAME),
         ),
     ] = ()
     priorities: Annotated[
@@ -73,6 +75,21 @@ class Placement(Part, frozen=True, kw_only=True):
             Limits(minimum=1, maximum=MOST_CANDIDATES),
         ),
     ] = 8
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every node that is named, in the order of the file."""
+        return (*(each.node for each in self.priorities), *self.preferred_nodes)
+
+    def renamed(self, rename: Callable[[str], str]) -> Placement:
+        """Return the placement with other names of nodes."""
+        return msgspec.structs.replace(
+            self,
+            preferred_nodes=tuple(map(rename, self.preferred_nodes)),
+            priorities=tuple(
+                msgspec.structs.replace(each, node=rename(each.node)) for each in self.priorities
+            ),
+        )
 
 
 class VirtualIPSpec(Part, frozen=True, kw_only=True):

@@ -37,7 +37,11 @@ def check(manifests: str, node: str) -> Findings:
         return Findings(text="", problems=error.problems)
     plan = plan_node(found.documents, node, first_start=False)
     text = "" if plan.routers is None else "\n".join(_lines(plan, node))
-    return Findings(text, problems=plan.problems, warnings=found.skipped + plan.warnings)
+    warnings = found.skipped + plan.warnings
+    if plan.routers:
+        return Findings(text, plan.problems, warnings + plan.excluded)
+    # A node that has no part in anything is one whose name nobody wrote, mostly.
+    return Findings(text, plan.problems + plan.excluded, warnings)
 
 
 def _lines(plan: NodePlan, node: str) -> Iterable[str]:

@@ -63,7 +63,7 @@ class Follower:
             self._refuse(plan.problems)
             return
         revision = max(self._configuration.revision + 1, int(time.time() * 1000))
-        self._accept(plan, revision, snapshot.skipped + plan.warnings)
+        self._accept(plan, revision, snapshot.skipped + plan.warnings + plan.excluded)
         await self._apply(plan, revision)
 
     async def _plan(self, snapshot: files.Snapshot) -> NodePlan:

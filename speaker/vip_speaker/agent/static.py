@@ -35,6 +35,7 @@ class NodePlan:
         problems: why the set is rejected, or what of it was left out; one sentence each.
         warnings: what does not hinder but should be known.
         ignored: documents of kinds that static mode does not know.
+        excluded: the elections in which the node takes no part, and why; one sentence each.
         known: every virtual router of the set, those of other nodes included.
     """
 
@@ -43,6 +44,7 @@ class NodePlan:
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
     ignored: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
     known: tuple[KnownRouter, ...] = ()
 
 
@@ -64,13 +66,14 @@ def plan_node(documents: Iterable[Document], node: str, *, first_start: bool) ->
     mine = [
         (router, desired)
         for router in plan.virtual_routers or ()
-        if (desired := desired_router(router, node)) is not None
+        if (desired := desired_router(router, plan.names.get(router.name, node))) is not None
     ]
     return NodePlan(
         routers=_routers(plan, mine),
         gates=dict(chain.from_iterable(wanted_gates(router) for router, _desired in mine)),
         problems=tuple(str(problem) for problem in plan.problems),
         warnings=tuple(str(warning) for warning in plan.warnings),
+        excluded=tuple(str(each) for each in plan.excluded),
         ignored=plan.ignored,
         known=tuple(chain.from_iterable(map(known_routers, plan.virtual_routers or ()))),
     )
