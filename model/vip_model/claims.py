@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from vip_model.addresses import Address, canonical, family_of, normalised
+from vip_model.links import Link, are_apart
 from vip_model.networks import NetworkMap
 from vip_model.rank import stable_hash
 from vip_model.resources.virtual_router import VirtualRouter
@@ -15,28 +16,42 @@ Scope = tuple[str, Family]  # network and family: what a VRID is unique in
 
 
 class AddressClaims:
-    """Which election has an address; what was allocated before has the first word."""
+    """Which election has an address; what was allocated before has the first word.
+
+    A link-local address is claimed on a link: the same one on another link is another claim.
+    """
 
     def __init__(self, allocated: Iterable[VirtualRouter]) -> None:
-        self._holders: dict[Address, str] = {}
-        self._claimants: dict[Address, str] = {}
+        self._holders: dict[Address, dict[str, Link]] = {}
+        self._claimants: dict[Address, dict[str, Link]] = {}
         for router in allocated:
+            networks = frozenset(one.network for one in router.spec.instances if one.network)
             for instance in router.spec.instances:
+                link = Link(networks, instance.interfaces)
                 for address in normalised(instance.addresses):
-                    self._holders[address] = router.name
+                    self._holders.setdefault(address, {})[router.name] = link
 
-    def holder(self, address: Address, router: str) -> str | None:
-        """Return the name of another election that holds an address already."""
-        holder = self._holders.get(address)
-        return holder if holder != router else None
+    def holder(self, address: Address, router: str, link: Link) -> str | None:
+        """Return the name of another election that holds an address of a link already."""
+        holders = self._holders.get(address, {})
+        return _first(address, link, {name: holders[name] for name in holders if name != router})
 
-    def claimant(self, address: Address) -> str | None:
+    def claimant(self, address: Address, link: Link) -> str | None:
         """Return NAMESPACE/NAME of the VirtualIP that has claimed an address in this plan."""
-        return self._claimants.get(address)
+        return _first(address, link, self._claimants.get(address, {}))
 
-    def claim(self, addresses: Iterable[Address], virtual_ip: str) -> None:
-        """Note that a VirtualIP has these addresses."""
-        self._claimants.update(dict.fromkeys(addresses, virtual_ip))
+    def claim(self, addresses: Iterable[Address], virtual_ip: str, link: Link) -> None:
+        """Note that a VirtualIP has these addresses on a link."""
+        for address in addresses:
+            self._claimants.setdefault(address, {})[virtual_ip] = link
+
+
+def _first(address: Address, link: Link, claims: Mapping[str, Link]) -> str | None:
+    """Return who of several claims an address on the same link, as far as is known."""
+    for name, other in claims.items():
+        if not address.is_link_local or not link.is_apart_from(other):
+            return name
+    return None
 
 
 class Locator:
@@ -83,27 +98,41 @@ class VirtualRouterIDs:
 
     def __init__(self, reserved: frozenset[int] = frozenset()) -> None:
         self._reserved = reserved
-        self._taken: dict[tuple[Family, int], dict[str, str]] = {}
+        self._taken: dict[tuple[Family, int], dict[str, dict[str, tuple[str, ...]]]] = {}
         self._foreign: dict[str, dict[int, set[str]]] = {}
 
-    def take(self, virtual_router_id: int, scopes: Iterable[Scope], router: str) -> None:
-        """Note that an election has a VRID."""
+    def take(
+        self,
+        virtual_router_id: int,
+        scopes: Iterable[Scope],
+        router: str,
+        interfaces: tuple[str, ...] = (),
+    ) -> None:
+        """Note that an election has a VRID, where nothing else tells links apart on interfaces."""
         for network, family in scopes:
-            self._taken.setdefault((family, virtual_router_id), {}).setdefault(network, router)
+            taken = self._taken.setdefault((family, virtual_router_id), {})
+            taken.setdefault(network, {}).setdefault(router, interfaces)
 
     def hear(self, network: str, virtual_router_id: int, source: str) -> None:
         """Note that a router that is not ours speaks with a VRID in a network."""
         heard = self._foreign.setdefault(network, {}).setdefault(virtual_router_id, set())
         heard.add(canonical(source))
 
-    def user(self, virtual_router_id: int, scopes: Iterable[Scope], router: str) -> str | None:
+    def user(
+        self,
+        virtual_router_id: int,
+        scopes: Iterable[Scope],
+        router: str,
+        interfaces: tuple[str, ...] = (),
+    ) -> str | None:
         """Return the name of another election that has a VRID in any of the scopes."""
         for network, family in scopes:
             taken = self._taken.get((family, virtual_router_id), {})
-            near = taken if network == "" else {each: taken.get(each) for each in (network, "")}
-            for other in near.values():
-                if other is not None and other != router:
-                    return other
+            near = taken if network == "" else {each: taken.get(each, {}) for each in (network, "")}
+            for users in near.values():
+                for other, others in users.items():
+                    if other != router and not are_apart(interfaces, others):
+                        return other
         return None
 
     def stranger(
@@ -129,6 +158,7 @@ class VirtualRouterIDs:
         scopes: Iterable[Scope],
         router: str,
         *,
+        interfaces: tuple[str, ...] = (),
         avoid: frozenset[int] = frozenset(),
         peers: frozenset[str] = frozenset(),
     ) -> int | None:
@@ -137,6 +167,7 @@ class VirtualRouterIDs:
         Args:
             scopes: where.
             router: name of the VirtualRouter.
+            interfaces: where nothing else tells links apart.
             avoid: VRIDs that are not to be chosen.
             peers: who shares the VRID of the name, if they speak with it. What else they speak
                 with is for other addresses.
@@ -150,7 +181,7 @@ class VirtualRouterIDs:
             sharing = peers if each == wanted else frozenset()
             if self.stranger(each, scopes, sharing) is not None:
                 continue
-            if self.user(each, scopes, router) is None:
+            if self.user(each, scopes, router, interfaces) is None:
                 return each
         return None
 

@@ -17,9 +17,12 @@ from vip_model.claims import (
 )
 from vip_model.claims import by_name as virtual_router_id_by_name
 from vip_model.drafts import Draft, disagreements, display_name
+from vip_model.gate_hosts import asking_the_holder
 from vip_model.inputs import AddressPolicy, PlanInputs
 from vip_model.limits import Finding
+from vip_model.links import Link
 from vip_model.own_addresses import own_addresses
+from vip_model.owner import false_claims, owner_of
 from vip_model.pools import PoolBook
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
@@ -59,6 +62,7 @@ class Judge:
         self._claims = claims
         self._pools = PoolBook(() if inputs.static else inputs.pools)
         self._nodes_own = own_addresses(inputs.speakers or (), inputs.nodes or ())
+        self._reporting = frozenset(speaker.node for speaker in inputs.speakers or ())
         wanted = {virtual_ip.router_name for virtual_ip in inputs.virtual_ips}
         self._leaving = frozenset(
             router.name
@@ -90,6 +94,8 @@ class Judge:
             (Reason.NOT_IN_POOL, self._pool_findings(virtual_ip, draft)),
             (Reason.IMMUTABLE, _immutable_findings(virtual_ip, draft)),
             (Reason.GROUP_MISMATCH, disagreements(virtual_ip, draft)),
+            (Reason.INVALID, asking_the_holder(virtual_ip, draft.members)),
+            (Reason.INVALID, false_claims(virtual_ip, self._nodes_own, self._reporting)),
             (Reason.MOVING, self._moving_findings(virtual_ip, draft)),
             (Reason.ADDRESS_IN_USE, self._address_findings(virtual_ip, draft)),
             (Reason.INVALID, self._room_findings(virtual_ip, draft, addresses)),
@@ -109,11 +115,12 @@ class Judge:
         self, virtual_ip: VirtualIP, draft: Draft, virtual_router_id: int | None, scopes: set[Scope]
     ) -> None:
         addresses = normalised(virtual_ip.spec.addresses)
-        self._claims.addresses.claim(addresses, virtual_ip.key)
+        self._claims.addresses.claim(addresses, virtual_ip.key, self._link(virtual_ip))
         self._claims.sizes.setdefault(draft.name, Counter()).update(self._sizes(addresses))
         if virtual_router_id is not None:
             draft.virtual_router_id = virtual_router_id
-            self._claims.virtual_router_ids.take(virtual_router_id, scopes, draft.name)
+            interfaces = self._interfaces(virtual_ip)
+            self._claims.virtual_router_ids.take(virtual_router_id, scopes, draft.name, interfaces)
 
     def _wanted(self, virtual_ip: VirtualIP, draft: Draft) -> int | None:
         """Return the VRID that is written, was allocated, or follows from the name."""
@@ -153,7 +160,8 @@ class Judge:
         It goes on without them: nobody may hold an address for two elections at a time.
         """
         addresses = normalised(virtual_ip.spec.addresses)
-        holders = [self._claims.addresses.holder(address, draft.name) for address in addresses]
+        link = self._link(virtual_ip)
+        holders = [self._claims.addresses.holder(each, draft.name, link) for each in addresses]
         left = {name for name in holders if name is not None}
         if not all(virtual_ip.key in self._owners[name] for name in left):
             return
@@ -163,19 +171,22 @@ class Judge:
                 yield f"spec.addresses[{number}]", text
 
     def _address_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
-        held = _held(draft.running)
+        held, link = _held(draft.running), self._link(virtual_ip)
+        owner = owner_of(virtual_ip.spec.placement)
         for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
             path = f"spec.addresses[{number}]"
-            if address in self._nodes_own and address not in held:
-                node = self._nodes_own[address]
+            node = self._nodes_own.get(address)
+            if node is not None and address not in held and node != owner:
                 yield path, f"{address} is an address of node {node} itself: choose another"
                 continue
-            holder = self._claims.addresses.holder(address, draft.name)
-            claimant = self._claims.addresses.claimant(address)
+            holder = self._claims.addresses.holder(address, draft.name, link)
+            claimant = self._claims.addresses.claimant(address, link)
             if holder is not None:
                 yield path, f"{address} {self._held_by(holder)}"
             elif claimant is not None:
-                yield path, f"{address} is an address of {claimant} too: remove it from one of them"
+                also = " or name different vrrp.interfaces" if address.is_link_local else ""
+                text = f"{address} is an address of {claimant} too: remove it from one of them"
+                yield path, f"{text}{also}"
 
     def _held_by(self, router: str) -> str:
         if router in self._leaving:
@@ -243,14 +254,15 @@ class Judge:
             return
         written = virtual_ip.spec.vrrp.virtual_router_id is not None
         virtual_router_ids = self._claims.virtual_router_ids
-        user = virtual_router_ids.user(wanted, scopes, draft.name)
+        interfaces = self._interfaces(virtual_ip)
+        user = virtual_router_ids.user(wanted, scopes, draft.name, interfaces)
         if user is not None:
             taken = f"is taken by {display_name(user)}"
         elif written and virtual_router_ids.is_reserved(wanted):
             taken = "is reserved by the operator's settings"
         else:
             return
-        suggestion = self._suggest(draft, scopes)
+        suggestion = self._suggest(draft, scopes, interfaces)
         if suggestion is None:
             yield _VRID_FIELD, f"{wanted} {taken}, and no other is free: share one in a `group`"
         elif written:
@@ -265,10 +277,21 @@ class Judge:
                 ),
             )
 
-    def _suggest(self, draft: Draft, scopes: set[Scope]) -> int | None:
-        return self._claims.virtual_router_ids.free(
-            scopes, draft.name, avoid=self._claims.wished
-        ) or self._claims.virtual_router_ids.free(scopes, draft.name)
+    def _suggest(self, draft: Draft, scopes: set[Scope], interfaces: tuple[str, ...]) -> int | None:
+        free = self._claims.virtual_router_ids.free
+        unwished = free(scopes, draft.name, interfaces=interfaces, avoid=self._claims.wished)
+        return unwished or free(scopes, draft.name, interfaces=interfaces)
+
+    def _link(self, virtual_ip: VirtualIP) -> Link:
+        """Return where the addresses are to be, as far as it is known."""
+        addresses = normalised(virtual_ip.spec.addresses)
+        networks = {network for network, _family in self._claims.locator.scopes(addresses)}
+        known = frozenset() if "" in networks else frozenset(networks)
+        return Link(known, virtual_ip.spec.vrrp.interfaces)
+
+    def _interfaces(self, virtual_ip: VirtualIP) -> tuple[str, ...]:
+        """Return what tells links apart for a VRID: names of interfaces, where networks do not."""
+        return virtual_ip.spec.vrrp.interfaces if self._inputs.static else ()
 
 
 def wanted_virtual_router_id(

@@ -27,6 +27,7 @@ from vip_model.contests import Site
 from vip_model.drafts import Draft, Ledger, gather, in_order
 from vip_model.elections import Election, elect, retire
 from vip_model.errors import Problem
+from vip_model.gate_hosts import asking_one_place
 from vip_model.inputs import PlanInputs
 from vip_model.judge import (
     Claims,
@@ -214,7 +215,7 @@ def _advise(election: Election, site: Site, claims: Claims, ledger: Ledger) -> N
     for path, text in findings:
         ledger.warn(first, path, text)
     for virtual_ip in election.draft.members:
-        for path, text in advice.for_gates(virtual_ip):
+        for path, text in (*advice.for_gates(virtual_ip), *asking_one_place(virtual_ip)):
             ledger.warn(virtual_ip, path, text)
         if site.inputs.static:
             for path, text in advice.for_static_mode(virtual_ip):

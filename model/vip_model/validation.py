@@ -6,6 +6,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 
+from vip_model import owner
 from vip_model.addresses import Address, AddressError, family_of, normalised, parse_address
 from vip_model.limits import Finding, check_limits
 from vip_model.resources.enums import PreemptionChoice
@@ -26,6 +27,7 @@ def findings(virtual_ip: VirtualIP) -> list[Finding]:
     found += _vrrp(spec)
     found += _placement(spec.placement)
     found += _priorities(spec.placement, spec.vrrp)
+    found += owner.contradictions(spec)
     if in_range:
         found += _room(spec.placement, spec.vrrp)
     return found
@@ -92,7 +94,8 @@ def _gate_kind(gate: Gate, path: str) -> Iterator[Finding]:
 def _hosts(gate: Gate, path: str) -> Iterator[Finding]:
     """What looks like an address must be one; other texts are judged by their limits."""
     for field, host in gate.hosts:
-        looks_like_one = ":" in host or host.rstrip(".").rpartition(".")[2].isdecimal()
+        last = host.rstrip(".").rpartition(".")[2]
+        looks_like_one = ":" in host or last.isdecimal() or last[:2] in ("0x", "0X")
         if looks_like_one and not set(host) & set("[]/") and not _is_address(host):
             yield f"{path}.{field}", f"{host} is no IP address: correct it or write a name"
 

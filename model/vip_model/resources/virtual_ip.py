@@ -40,7 +40,8 @@ class NodePriority(Part, frozen=True, kw_only=True):
     priority: Annotated[
         int,
         described(
-            "155-254, or 255 for the address owner; with vrrp.additionalPeers also less.",
+            "155-254, or 255 for the node that has the addresses as its own; with "
+            "vrrp.additionalPeers also less.",
             Limits(minimum=1, maximum=255),
         ),
     ]
