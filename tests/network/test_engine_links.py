@@ -73,6 +73,46 @@ def test_an_election_over_two_interfaces_keeps_both_addresses(one: BareEngine) -
     assert "Binding" not in one.log()
 
 
+def test_a_sweep_of_many_addresses_is_one(one: BareEngine) -> None:
+    """A network manager that removes what it does not know takes eight at once, three times."""
+    addresses = [f"192.0.2.{last}" for last in range(96, 104)]
+    one.desire(router(*addresses))
+    one.await_state("Active")
+
+    def serves() -> bool:
+        there = one.host.addresses()
+        return all(address in there for address in addresses)
+
+    until("the addresses", serves, 2)
+    for _ in range(3):
+        for address in addresses:
+            one.host.ip("address", "delete", f"{address}/32", "dev", "eth0")
+        until("all of them again", serves, 2)
+        throughout("all of them to stay", serves, 1.1)
+    assert "Gave up" not in one.log()
+    assert (one.router(SHOWN) or {})["state"] == "Active"
+
+
+def test_nobody_is_blamed_for_a_change_of_both_families(one: BareEngine) -> None:
+    """The kernel tells of a new IPv6 address after it has answered: that is no removal."""
+
+    def desire(last: int) -> None:
+        instances = [
+            DesiredInstance(family=family, virtual_router_id=51, addresses=listed)
+            for family, listed in (
+                (Family.IPV4, [VIP, f"192.0.2.{last}"]),
+                (Family.IPV6, ["2001:db8::100", f"2001:db8::{last}"]),
+            )
+        ]
+        one.desire(router(VIP, instances=instances))
+        until("the new ones", lambda: one.host.holds(f"2001:db8::{last}"), 6)
+
+    for last in range(101, 131):
+        desire(last)
+    throughout("it serves", lambda: one.host.holds("2001:db8::130"), 2.0)
+    assert "removed" not in one.log()
+
+
 def test_clients_are_told_of_another_hardware_address(one: BareEngine, pcap: Path) -> None:
     """Bonds and bridges change theirs when a link fails: the new one is announced at once."""
     new = "02:aa:aa:aa:aa:aa"

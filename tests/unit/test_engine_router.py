@@ -213,7 +213,7 @@ def test_an_address_removed_before_its_bind_is_answered_is_bound_again(scene: Sc
     one = _active(scene)
     assert len(scene.worker.binds) == 1
     scene.monitor.view = view(addresses=BOUND)
-    one.address_removed(4 * SECOND, IPv4Address(VIP))
+    one.address_removed(4 * SECOND, 2, IPv4Address(VIP))
     scene.monitor.view = view()
     _answer(scene, one, 4 * SECOND)
     assert len(scene.worker.binds) == 2
@@ -222,12 +222,81 @@ def test_an_address_removed_before_its_bind_is_answered_is_bound_again(scene: Sc
 def test_an_address_that_is_there_is_not_bound_again(scene: Scene) -> None:
     """One that was removed and is back, or whose events were lost, needs nothing."""
     one = _active(scene)
-    one.address_removed(4 * SECOND, IPv4Address(VIP))
+    one.address_removed(4 * SECOND, 2, IPv4Address(VIP))
     scene.monitor.view = view(addresses=BOUND)
     _answer(scene, one, 4 * SECOND)
     scene.monitor.view, scene.monitor.needs_resync = view(), True
-    one.address_removed(4 * SECOND, IPv4Address(VIP))
+    one.address_removed(4 * SECOND, 2, IPv4Address(VIP))
     _answer(scene, one, 4 * SECOND)
+    assert len(scene.worker.binds) == 2
+
+
+MANY = [f"192.0.2.{last}" for last in range(100, 108)]
+
+
+def _serving_many(scene: Scene) -> Router:
+    one = scene.start(router(*MANY, advertisement_interval_milliseconds=1000))
+    _tick_when_due(one, 3 * SECOND, lambda: _state(one) is not State.ACTIVE)
+    _there(scene, *MANY)
+    _answer(scene, one, 3 * SECOND)
+    return one
+
+
+def _there(scene: Scene, *addresses: str) -> None:
+    bound = tuple(address(2, f"{each}/32", protocol=PROTOCOL) for each in addresses)
+    scene.monitor.view = view(addresses=(*NODE, *bound))
+
+
+def _sweep(scene: Scene, one: Router, began_ns: int) -> None:
+    """Let a network manager remove one address after the other, and the kernel bind them again."""
+    for number, each in enumerate(MANY):
+        now = began_ns + number * 20 * MS
+        one.address_removed(now, 2, ip_address(each))
+        _answer(scene, one, now + 10 * MS)
+
+
+def test_a_sweep_of_many_addresses_counts_once(scene: Scene) -> None:
+    """Three within ten seconds are stood; whoever goes on after that is not to be fought."""
+    one = _serving_many(scene)
+    for second in (4, 6, 8):
+        _sweep(scene, one, second * SECOND)
+        assert _state(one) is State.ACTIVE
+    _sweep(scene, one, 10 * SECOND)
+    assert _state(one) is State.INITIALIZE
+
+
+def test_sweeps_of_other_addresses_do_not_add_up(scene: Scene) -> None:
+    """A slow flush that takes one address every two seconds is no fight about any of them."""
+    one = _serving_many(scene)
+    for number, each in enumerate(MANY):
+        now = (4 + 2 * number) * SECOND
+        one.address_removed(now, 2, ip_address(each))
+        _answer(scene, one, now)
+    assert _state(one) is State.ACTIVE
+
+
+def test_news_of_the_kernel_that_come_late_are_awaited(scene: Scene) -> None:
+    """What it answered is bound counts as bound; only after a second does that need a look."""
+    one = _active(scene)
+    _answer(scene, one, 3100 * MS)
+    assert len(scene.worker.binds) == 1
+    scene.monitor.view = view(addresses=BOUND)
+    one.tick(4100 * MS)
+    assert len(scene.worker.binds) == 1
+
+
+def test_news_that_never_come_are_a_removal(scene: Scene) -> None:
+    """An address that the kernel does not list a second after its answer is bound again."""
+    one = _active(scene)
+    _answer(scene, one, 3100 * MS)
+    scene.monitor.needs_resync = True
+    one.tick(4100 * MS)
+    assert len(scene.worker.binds) == 1
+    scene.monitor.needs_resync = False
+    due_ns = one.deadline()
+    assert due_ns is not None
+    assert due_ns <= 5100 * MS
+    one.tick(5100 * MS)
     assert len(scene.worker.binds) == 2
 
 

@@ -19,6 +19,7 @@ from vip_speaker.linux.addresses import (
     ReleaseRequest,
     RenewRequest,
 )
+from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.vrrp.election import Address
 from vip_speaker.vrrp.steps import BIND_LIMIT_NS
@@ -29,9 +30,13 @@ from vip_speaker.vrrp.timers import SECOND_NS
 # yields) when half of it has passed.
 _RENEWED_WITH_ADVERT = 4
 _RENEWED_WITHOUT_ADVERT = 2
-# Somebody who removes an address again and again is not to be fought for ever.
-_REBINDS_MAX = 3
-_REBIND_WINDOW_NS = 10 * SECOND_NS
+# Somebody who removes an address again and again is not to be fought for ever; what goes within a
+# second, as when a network manager flushes an interface, is one sweep.
+_SWEEPS_MAX = 3
+_SWEEPS_WITHIN_NS = 10 * SECOND_NS
+_SWEEP_NS = SECOND_NS
+# The kernel tells of a new IPv6 address after it has answered.
+_NEWS_WITHIN_NS = SECOND_NS
 
 
 class Outcome(enum.Enum):
@@ -40,6 +45,14 @@ class Outcome(enum.Enum):
     NOTHING = enum.auto()
     BOUND = enum.auto()
     FAILED = enum.auto()
+
+
+class Removal(enum.Enum):
+    """What to do about an address that somebody removed."""
+
+    AWAIT_ANSWER = enum.auto()  # to the bind that is on its way
+    BIND_AGAIN = enum.auto()
+    GIVE_UP = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +75,47 @@ class Holdings:
         self._failure = ""
         self._asked_ns = 0
         self._renewed_ns: dict[int, int] = {}
-        self._rebinds: deque[int] = deque()
+        self._sweeps: dict[Address, deque[int]] = {}
+        self._removed: set[tuple[int, Address]] = set()
         self.renew_ns: int | None = None
+        self.confirm_ns: int | None = None
 
     def holds(self, index: int, address: Address) -> bool:
         """Whether this router has asked for that address, or adopted it."""
         return address in self._held.get(index, ())
 
-    def missing(self, view: NetworkView) -> list[Address]:
-        """Return what this router has asked for and the kernel does not have."""
+    def removed_meanwhile(self, monitor: Monitor) -> list[tuple[int, Address]]:
+        """Return what was removed before the kernel's answer to the bind came, and is still away.
+
+        Each with the index of its interface.
+        """
+        missing = [] if monitor.needs_resync else self._missing(monitor.view)
+        return [one for one in missing if one in self._removed]
+
+    def unconfirmed(self, now: int, monitor: Monitor) -> list[tuple[int, Address]]:
+        """Return what the kernel said is bound and has not told of, once it is time to look."""
+        if self.confirm_ns is None or now < self.confirm_ns:
+            return []
+        self.confirm_ns = now + _NEWS_WITHIN_NS if monitor.needs_resync else None
+        return [] if monitor.needs_resync else self._missing(monitor.view)
+
+    def removed(self, now: int, index: int, address: Address) -> Removal:
+        """Return what to do now that somebody removed an address."""
+        if self.is_waiting():
+            self._removed.add((index, address))
+            return Removal.AWAIT_ANSWER
+        sweeps = self._sweeps.setdefault(address, deque())
+        while sweeps and now - sweeps[0] > _SWEEPS_WITHIN_NS:
+            sweeps.popleft()
+        if not sweeps or now - sweeps[-1] > _SWEEP_NS:
+            sweeps.append(now)
+        return Removal.BIND_AGAIN if len(sweeps) <= _SWEEPS_MAX else Removal.GIVE_UP
+
+    def _missing(self, view: NetworkView) -> list[tuple[int, Address]]:
         found = []
         for index, addresses in self._held.items():
             there = {one.address for one in view.tagged_addresses(index)}
-            found += [one for one in addresses if one not in there]
+            found += [(index, one) for one in addresses if one not in there]
         return found
 
     def is_waiting(self) -> bool:
@@ -101,6 +142,8 @@ class Holdings:
         self._held = wanted
         self._lifetime_seconds = lifetime_seconds
         self._failure = ""
+        self._removed.clear()
+        self.confirm_ns = None
         self._waiting = [
             BindRequest(
                 token=self._router,
@@ -123,7 +166,7 @@ class Holdings:
         self._held = {}
         self._renewed_ns = {}
         self._waiting = []
-        self.renew_ns = None
+        self.renew_ns = self.confirm_ns = None
 
     def renew(self, now: int) -> None:
         """Give every address its whole lifetime again."""
@@ -166,16 +209,10 @@ class Holdings:
         self._failure = self._failure or result.reason
         if self._waiting:
             return Answer(Outcome.NOTHING)
+        self.confirm_ns = now + _NEWS_WITHIN_NS
         if self._failure:
             return Answer(Outcome.FAILED, self._failure)
         return Answer(Outcome.BOUND)
-
-    def may_rebind(self, now: int) -> bool:
-        """Whether an address that somebody removed is to be bound once more."""
-        while self._rebinds and now - self._rebinds[0] > _REBIND_WINDOW_NS:
-            self._rebinds.popleft()
-        self._rebinds.append(now)
-        return len(self._rebinds) <= _REBINDS_MAX
 
     def _schedule_renewal(self, now: int) -> None:
         self._asked_ns = now

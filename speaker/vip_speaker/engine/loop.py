@@ -277,7 +277,7 @@ class Engine:
     def _address_removed(self, now: int, index: int, address: Address) -> None:
         for router in self._fleet:
             if router.holds(index, address):
-                router.address_removed(now, address)
+                router.address_removed(now, index, address)
                 self._touched.add(router)
 
     # --- what is said ----------------------------------------------------------------------

@@ -21,7 +21,7 @@ from vip_speaker.engine.compile import (
 )
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.health import GateBook
-from vip_speaker.engine.holdings import Holdings, Outcome
+from vip_speaker.engine.holdings import Holdings, Outcome, Removal
 from vip_speaker.engine.instances import RunningInstances
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.placement import Placement, place_in_force
@@ -47,7 +47,11 @@ _log = logging.getLogger("engine")
 
 
 class Router:
-    """Runs one election and keeps its promises in the kernel and on the wire."""
+    """Runs one election and keeps its promises in the kernel and on the wire.
+
+    Attributes:
+        leaving: it was told to leave for good.
+    """
 
     def __init__(
         self,
@@ -74,7 +78,7 @@ class Router:
         self._holdings = Holdings(desired.name, node.worker)
         self._announcer = Announcer()
         self._prober = Prober()
-        self._leaving = False
+        self.leaving = False
         self._waiting_for = ""
         self._since_ns = clock.boottime_ns()
         self.transitions = 0
@@ -109,14 +113,9 @@ class Router:
         return self._election.reason
 
     @property
-    def leaving(self) -> bool:
-        """Whether it was told to leave for good."""
-        return self._leaving
-
-    @property
     def ended(self) -> bool:
         """Whether it has left for good and holds nothing any more."""
-        return self._leaving and (self._election is None or self._election.stopped)
+        return self.leaving and (self._election is None or self._election.stopped)
 
     def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
         """Return the counters of one instance; they outlive its sockets."""
@@ -133,6 +132,7 @@ class Router:
             self._announcer.deadline(),
             self._prober.deadline(),
             self._holdings.renew_ns,
+            self._holdings.confirm_ns,
             self.instances.retry.due_ns,
         )
         return min((one for one in due if one is not None), default=None)
@@ -160,13 +160,13 @@ class Router:
 
     def stop(self, now: int) -> None:
         """Leave in an orderly way; `ended` tells when it is done."""
-        self._leaving = True
+        self.leaving = True
         if self._election is not None:
             self._apply(now, self._election.stop(now))
 
     def retire(self, now: int) -> None:
         """Leave because the address is given up everywhere."""
-        self._leaving = True
+        self.leaving = True
         if self._election is not None:
             self._apply(now, self._election.retire(now))
 
@@ -174,7 +174,7 @@ class Router:
         """Go on, wanted again after it was retired; False if it has to leave first."""
         if self._election is None or not self._election.may_stay:
             return False
-        self._leaving = False
+        self.leaving = False
         self._apply(now, self._election.stay(now))
         return True
 
@@ -189,7 +189,7 @@ class Router:
 
     def network_changed(self, now: int) -> None:
         """Links or addresses changed: find the place of each instance again."""
-        if self._leaving:
+        if self.leaving:
             return
         placement = place_in_force(self.desired, self._node.view, self.instances.placement)
         try:
@@ -257,6 +257,8 @@ class Router:
             self._leave_if_mute(now, self._election)
         if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
             self._renew(now)
+        for index, address in self._holdings.unconfirmed(now, self._node.monitor):
+            self.address_removed(now, index, address)
         self._announcer.tick(now)
 
     def addresses_answered(self, now: int, result: AddressResult) -> None:
@@ -266,27 +268,25 @@ class Router:
             return
         if answer.outcome is Outcome.BOUND:
             self._apply(now, self._election.bound(now))
-            if not self._node.monitor.needs_resync:
-                for address in self._holdings.missing(self._node.view):
-                    self.address_removed(now, address)
+            for index, address in self._holdings.removed_meanwhile(self._node.monitor):
+                self.address_removed(now, index, address)
             return
         _log.error("Could not bind %s: %s", self.desired.display_name, answer.reason)
         self._apply(now, self._election.bind_failed(now, answer.reason))
 
-    def address_removed(self, now: int, address: Address) -> None:
+    def address_removed(self, now: int, index: int, address: Address) -> None:
         """Somebody else removed an address that this router holds, or it expired."""
         if self._election is None or self._election.state is not State.ACTIVE:
             return
-        if self._holdings.is_waiting():
-            return  # the answer tells
-        if not self._holdings.may_rebind(now):
+        removal = self._holdings.removed(now, index, address)
+        if removal is Removal.BIND_AGAIN:
+            _log.warning("Binding %s again, somebody removed it", address)
+            self._bind(now)
+            self._announcer.start(now, self.instances.running)
+        elif removal is Removal.GIVE_UP:
             reason = f"Somebody removes {address} again and again"
             _log.error("Gave up %s: %s", self.desired.display_name, reason)
             self._apply(now, self._election.bind_failed(now, reason))
-            return
-        _log.warning("Binding %s again, somebody removed it", address)
-        self._bind(now)
-        self._announcer.start(now, self.instances.running)
 
     # --- placing ---------------------------------------------------------------------------
 
