@@ -1,4 +1,4 @@
-"""Write what is generated from the types: crds/, their copies in the chart, docs/reference.md.
+"""Write what is generated from the types: crds/, their copies in the chart, tables in docs/.
 
 With --check nothing is written, and the exit status says whether anything is out of date.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from vip_model.crd import definitions
-from vip_model.reference import with_tables
+from vip_model.reference import PAGES, with_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "# Generated from model/vip_model by `make crds`; do not edit.\n"
@@ -48,8 +48,9 @@ def generated(root: Path) -> dict[Path, str]:
         root / CHART_CRDS / f"{name}.yaml": chart_text(definition)
         for name, definition in definitions().items()
     }
-    reference = root / "docs" / "reference.md"
-    files[reference] = with_tables(reference.read_text())
+    for name, tables in PAGES.items():
+        page = root / "docs" / name
+        files[page] = with_tables(page.read_text(), tables)
     return files
 
 

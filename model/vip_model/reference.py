@@ -1,10 +1,10 @@
-"""Tables of fields for the reference, made from the types. Pure."""
+"""Tables of fields and of reasons for the documentation, made from the types. Pure."""
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from vip_model.fields import Field, walk
@@ -13,27 +13,37 @@ from vip_model.resources.gate import CLUSTER_GATE_KINDS, GATE_KINDS
 from vip_model.resources.pool import VirtualIPPoolSpec
 from vip_model.resources.virtual_ip import VirtualIPSpec
 from vip_model.support import BUILT_GATE_KINDS, UNBUILT_FIELDS
+from vip_model.vocabulary import Reason, Use
 
-_TABLES: dict[str, type[Part]] = {"VirtualIP": VirtualIPSpec, "VirtualIPPool": VirtualIPPoolSpec}
-_MARK = "<!-- fields of {name}: begin -->\n{table}<!-- fields of {name}: end -->"
+_MARK = "<!-- {name}: begin -->\n{table}<!-- {name}: end -->"
 _CLUSTER_FIELDS = {"spec.serviceRef", *(f"spec.gates[].{kind}" for kind in CLUSTER_GATE_KINDS)}
 _UNBUILT_GATES = {f"spec.gates[].{kind}" for kind in GATE_KINDS if kind not in BUILT_GATE_KINDS}
 _TYPE_NAMES = {int: "number", str: "text", bool: "true, false"}
 
 
-def with_tables(page: str) -> str:
+def with_tables(page: str, wanted: Iterable[str]) -> str:
     """Return a page with the tables between its marks brought up to date.
+
+    Args:
+        page: the text.
+        wanted: what the tables are of, such as "fields of VirtualIP", "reasons of EVENT".
 
     Raises:
         ValueError: a mark is missing.
     """
-    for name, part in _TABLES.items():
+    for name in wanted:
         pattern = re.escape(_MARK.format(name=name, table="TABLE")).replace("TABLE", ".*?")
         if not re.search(pattern, page, re.DOTALL):
-            raise ValueError(f"the marks for the fields of {name} are missing")
-        fresh = _MARK.format(name=name, table=table(part)).replace("\\", r"\\")
-        page = re.sub(pattern, fresh, page, flags=re.DOTALL)
+            raise ValueError(f"the marks for the {name} are missing")
+        fresh = _MARK.format(name=name, table=_TABLES[name]())
+        page = re.sub(pattern, fresh.replace("\\", r"\\"), page, flags=re.DOTALL)
     return page
+
+
+def reasons(use: Use) -> str:
+    """Return a table of the reasons that are given there."""
+    rows = (f"| `{each}` | {each.description} |\n" for each in Reason if use in each.use)
+    return "| reason | meaning |\n|---|---|\n" + "".join(rows)
 
 
 def table(part: type[Part], prefix: str = "spec.") -> str:
@@ -111,3 +121,25 @@ def _meaning(path: str, field: Field) -> str:
         return field.description
     refused = "any value" if field.default is None else "another value than the default"
     return f"{field.description} **Not built yet: {refused} is refused.**"
+
+
+_TABLES: dict[str, Callable[[], str]] = {
+    "fields of VirtualIP": lambda: table(VirtualIPSpec),
+    "fields of VirtualIPPool": lambda: table(VirtualIPPoolSpec),
+    "reasons of STATE": lambda: reasons(Use.STATE),
+    "reasons of CANDIDATE": lambda: reasons(Use.CANDIDATE),
+    "reasons of ACCEPTED": lambda: reasons(Use.ACCEPTED),
+    "reasons of CONDITION": lambda: reasons(Use.CONDITION),
+    "reasons of EVENT": lambda: reasons(Use.EVENT),
+}
+# The pages of docs/ with what is generated in them.
+PAGES = {
+    "reference.md": ("fields of VirtualIP", "fields of VirtualIPPool", "reasons of ACCEPTED"),
+    "kubernetes.md": (
+        "reasons of ACCEPTED",
+        "reasons of CONDITION",
+        "reasons of CANDIDATE",
+        "reasons of EVENT",
+    ),
+    "operations-bare-metal.md": ("reasons of STATE",),
+}

@@ -231,7 +231,10 @@ class RouterStatus(Message, frozen=True, kw_only=True):
     virtual_router_id: int = msgspec.field(name="virtualRouterID")
     state: State
     yielding: bool = False
-    reason: str = ""
+    withdrawn: bool = False  # the gates let it take no part
+    reason: str = ""  # a `Reason`
+    message: str = ""  # what stands in the way, for people
+    missing: int = 0  # how many instances of the election cannot run here
     not_in_force: str = ""  # why the last edit is not: what ran before goes on
     priority: int
     effective_priority: int

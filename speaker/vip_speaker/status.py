@@ -171,7 +171,7 @@ def _reason(router: RouterStatus) -> str:
         if gate.state in (GateState.FAILING, GateState.UNKNOWN)
     ]
     edit = [f"the last edit is not in force: {router.not_in_force}"] if router.not_in_force else []
-    return "; ".join([*([router.reason] if router.reason else []), *edit, *failing])
+    return "; ".join(filter(None, [router.message or router.reason, *edit, *failing]))
 
 
 def age(since: str, now: datetime) -> str:

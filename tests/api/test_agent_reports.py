@@ -124,14 +124,12 @@ async def test_transitions_are_reported_at_once(
         scene.engine.become(scene.router, "Active", "ActiveDown")
         (claim,) = await until("the claim", lambda: scene.speaker()["active"], 3)
         figure("transition to Speaker", time.monotonic() - began)
-        scene.engine.become(scene.router, "Initialize", "Interface eth0 has no carrier")
+        scene.engine.become(scene.router, "Initialize", "NotPlaceable")
         await until("the claim to end", lambda: scene.speaker()["active"] == [], 3)
         abnormal = scene.speaker()["abnormal"]
 
     assert (claim["router"], claim["reason"]) == (scene.router, "ActiveDown")
-    assert abnormal == [
-        {"router": scene.router, "state": "Initialize", "reason": "Interface eth0 has no carrier"}
-    ]
+    assert abnormal == [{"router": scene.router, "state": "Initialize", "reason": "NotPlaceable"}]
 
 
 async def test_strangers_are_reported_at_once(api: ControlPlane, namespace: str) -> None:
@@ -241,7 +239,7 @@ async def test_the_lease_says_what_the_engine_has(api: ControlPlane, namespace: 
         report = await until("trouble", lambda: scene.speaker()["abnormal"])
 
         assert scene.applied() == 3
-    assert report[0]["reason"] == "The engine does not answer"
+    assert report[0]["reason"] == "EngineAway"
 
 
 async def test_the_lease_survives_meddling(api: ControlPlane, namespace: str) -> None:

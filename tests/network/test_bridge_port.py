@@ -49,7 +49,7 @@ def test_on_a_backup(fresh_lan: Lan, fleet: Fleet) -> None:
 
     def says_so() -> bool:
         router = fleet[name].router(ROUTER) or {}
-        return router["state"] == "Initialize" and "eth0 is a port of br0" in router["reason"]
+        return router["state"] == "Initialize" and "eth0 is a port of br0" in router["message"]
 
     until("the reason", says_so, 2.0, show=lambda: fleet[name].router(ROUTER))
     throughout("one holder", lambda: fresh_lan.holders(VIP) == [holder], 8.0, every=0.1)

@@ -199,7 +199,7 @@ def test_link_cut_and_return(fleet: Fleet, lan: Lan, holder: str, figure: Figure
         until("Initialize", lambda: fleet[holder].state(ROUTER) == "Initialize", 1.0)
         router = fleet[holder].router(ROUTER)
         assert router is not None
-        assert "carrier" in router["reason"]
+        assert "carrier" in router["message"]
         until("the client to follow", lambda: _mac_of(lan) == lan[new_holder].mac, 1.0)
     figure("link cut, released after", released_seconds)
     figure("link cut", probing.result)

@@ -60,7 +60,9 @@ def test_interface_that_does_not_exist_yet(
 
     def waits() -> bool:
         router = speaker.router(ROUTER)
-        return router is not None and router["state"] == "Initialize" and "eth9" in router["reason"]
+        return (
+            router is not None and router["state"] == "Initialize" and "eth9" in router["message"]
+        )
 
     until("the reason to name the interface", waits, SETTLED_SECONDS, show=speaker.try_status)
     throughout("it waits", waits, 0.5)
@@ -105,8 +107,8 @@ def test_addresses_that_do_not_fit_this_host(lan: Lan, speaker_of: SpeakerMaker)
     for name, address in REFUSED.items():
         router = routers[f"default/{name}"]
         assert router["state"] == "Initialize", router
-        assert address in router["reason"], router
-    assert len({routers[f"default/{name}"]["reason"] for name in REFUSED}) == len(REFUSED)
+        assert address in router["message"], router
+    assert len({routers[f"default/{name}"]["message"] for name in REFUSED}) == len(REFUSED)
     for own in (REFUSED["own"], REFUSED["own6"]):
         assert lan["n1"].addresses()[own]["valid_life_time"] == FOR_EVER
     assert speaker.stop() == 0
@@ -124,7 +126,7 @@ def test_an_address_that_is_already_there_is_left_alone(
 
     def complains() -> bool:
         router = speaker.router(ROUTER)
-        return router is not None and VIP in router["reason"]
+        return router is not None and VIP in router["message"]
 
     until("a reason that names the address", complains, SETTLED_SECONDS, show=speaker.try_status)
     assert speaker.state(ROUTER) != "Active"

@@ -75,8 +75,8 @@ def test_one_host_loses_one_card_after_the_other(joined: Lan, fleet: Fleet) -> N
     throughout("one holder", lambda: joined.holders(VIP) == [holder], 4.0, every=0.1)
     joined.cut(holder)
     fleet.await_holder(VIP, fleet.others(holder), SETTLED_SECONDS)
-    reason = (fleet[holder].router(ROUTER) or {})["reason"]
-    assert all(f"{card} has no carrier" in reason for card in CARDS), reason
+    message = (fleet[holder].router(ROUTER) or {})["message"]
+    assert all(f"{card} has no carrier" in message for card in CARDS), message
 
 
 def test_clients_that_learned_the_other_card_are_told(joined: Lan, fleet: Fleet) -> None:

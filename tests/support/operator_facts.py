@@ -18,6 +18,7 @@ from vip_model.resources.node import Node
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, Speaker
 from vip_model.resources.virtual_ip import VirtualIP, VirtualIPStatus
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.vocabulary import State
 from vip_operator.core.changes import EmitEvent, SetIngress, SetStatus
 from vip_operator.core.facts import SECOND_NS, STALE_AFTER_NS, Facts, Heartbeat, Moment
 from vip_operator.core.snapshot import ServiceObject, Snapshot, UnreadableVirtualIP
@@ -113,19 +114,26 @@ class Cluster:
         since: float | None = None,
         reason: str = "ActiveDown",
         failing: Iterable[str] = (),
+        effective_priority: int = 0,
     ) -> None:
         """Let a node report that it is Active; what it reported of the router before is gone."""
         self.release(node, router)
         when = self.seconds if since is None else since
         active = ActiveRouter(
-            router=router, since=clock(when), reason=reason, failing_gates=tuple(failing)
+            router=router,
+            since=clock(when),
+            reason=reason,
+            failing_gates=tuple(failing),
+            effective_priority=effective_priority,
         )
         self._report(node, active=(*self.speakers[node].status.active, active))
 
-    def abnormal(self, node: str, reason: str, state: str = "Initialize") -> None:
+    def abnormal(
+        self, node: str, reason: str, state: State = State.INITIALIZE, **report: Any
+    ) -> None:
         """Let a node report that something is wrong with shop/web."""
         self.release(node)
-        abnormal = AbnormalRouter(router=WEB, state=state, reason=reason)
+        abnormal = AbnormalRouter(router=WEB, state=state, reason=reason, **report)
         self._report(node, abnormal=(*self.speakers[node].status.abnormal, abnormal))
 
     def release(self, node: str, router: str = WEB) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vip_model.vocabulary import Family, GateState
+from vip_model.vocabulary import Family, GateState, State
 from vip_speaker.messages import Counters, GateStatus, RouterStatus, Status
 
 
@@ -16,7 +16,7 @@ def router_status(**changes: Any) -> RouterStatus:
         "interface": "eth0",
         "family": Family.IPV4,
         "virtual_router_id": 51,
-        "state": "Active",
+        "state": State.ACTIVE,
         "priority": 254,
         "effective_priority": 254,
         "advertisement_interval_milliseconds": 1000,
@@ -27,7 +27,8 @@ def router_status(**changes: Any) -> RouterStatus:
             advertisements_sent=12, transitions=2, drops={"Checksum": 3}, priority_zero_received=1
         ),
     }
-    return RouterStatus(**{**fields, **changes})
+    merged = {**fields, **changes}
+    return RouterStatus(**{**merged, "state": State(merged["state"])})
 
 
 def status(*routers: RouterStatus, **changes: Any) -> Status:

@@ -13,7 +13,7 @@ from support.speaker_api import NODE, SpeakerApi, node
 from support.statuses import router_status, status
 from vip_kube.client import Client
 from vip_model.resources.speaker import SpeakerStatus
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason
 from vip_speaker.agent import reporter as module
 from vip_speaker.agent import speaker_status
 from vip_speaker.agent.reporter import Reporter
@@ -91,7 +91,7 @@ async def test_the_newest_reason_is_written_in_time(
         scene.report(engine(f"attempt {number}"))
         await asyncio.sleep(0.005)
     took = asyncio.get_running_loop().time() - began
-    await until(lambda: "attempt 199" in scene.api.written[-1]["abnormal"][0]["reason"])
+    await until(lambda: "attempt 199" in scene.api.written[-1]["abnormal"][0]["message"])
 
     assert 3 <= len(scene.api.written) <= took / 0.3 + 2
 
@@ -134,7 +134,7 @@ async def test_a_farewell_goes_at_once(scene: Scene, monkeypatch: pytest.MonkeyP
     """It does not wait behind prose."""
     pace(monkeypatch, LONG)
     scene.report(engine("HTTP 503"))
-    farewell = speaker_status.without_engine(None, ["vip.shop.web"], (), "Stopped")
+    farewell = speaker_status.without_engine(None, ["vip.shop.web"], (), Reason.STOPPED)
 
     assert await scene.reporter.deliver(farewell, 5)
     assert scene.api.written[1:] == [speaker_status.to_document(farewell)]
@@ -163,7 +163,7 @@ async def test_a_foreign_edit_is_undone_at_once(
     scene.reporter.upsert({"metadata": {"name": NODE}, "status": {"active": [{"router": "x"}]}})
     written = await scene.written(2)
 
-    assert "HTTP 503" in written[1]["abnormal"][0]["reason"]
+    assert "HTTP 503" in written[1]["abnormal"][0]["message"]
 
 
 def test_prose_is_about_gates() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from support.statuses import router_status, status
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, ReportedInterface
-from vip_model.vocabulary import Family, GateState
+from vip_model.vocabulary import Family, GateState, Reason, State
 from vip_speaker.agent.speaker_status import to_document, with_engine, without_engine
 from vip_speaker.messages import GateStatus, InterfaceReport
 
@@ -46,7 +46,12 @@ def test_an_active_router() -> None:
     found = with_engine(status(router_status(reason="ActiveDown")), FEATURES, {})
 
     assert found.active == (
-        ActiveRouter(router="vip.shop.web", since="2026-01-01T00:00:00.500Z", reason="ActiveDown"),
+        ActiveRouter(
+            router="vip.shop.web",
+            since="2026-01-01T00:00:00.500Z",
+            reason="ActiveDown",
+            effective_priority=254,
+        ),
     )
     assert found.abnormal == ()
 
@@ -56,6 +61,34 @@ def test_the_instances_of_a_router_are_one_claim() -> None:
     both = (router_status(), router_status(family=Family.IPV6))
 
     assert len(with_engine(status(*both), FEATURES, {}).active) == 1
+
+
+def test_a_router_that_runs_in_part() -> None:
+    """What has no place here does not hide that the rest is Active; the message says what it is."""
+    lost = router_status(
+        family=Family.IPV6,
+        state=State.INITIALIZE,
+        reason=Reason.NOT_PLACEABLE,
+        message="IPv6 is off on eth0",
+        missing=1,
+    )
+    serving = router_status(reason=Reason.ACTIVE_DOWN, missing=1)
+    for instances in ((serving, lost), (lost, serving)):
+        found = with_engine(status(*instances), FEATURES, {})
+        assert [(each.reason, each.missing) for each in found.active] == [("ActiveDown", 1)]
+    backup = router_status(state=State.BACKUP, missing=1)
+    (trouble,) = with_engine(status(lost, backup), FEATURES, {}).abnormal
+    assert (trouble.state, trouble.reason) == (State.BACKUP, Reason.PARTLY_PLACED)
+    assert trouble.message == "IPv6 is off on eth0"
+
+
+def test_an_edit_that_is_not_in_force() -> None:
+    """A node that goes on with what ran before says so, whatever its state is."""
+    changes = {"not_in_force": "192.0.2.9 is in no subnet", "gates": []}
+    for state in (State.BACKUP, State.ACTIVE):
+        (trouble,) = abnormal(state=state, **changes)
+        assert (trouble.state, trouble.reason) == (state, Reason.NOT_IN_FORCE)
+        assert trouble.message == "Its newest version is not in force: 192.0.2.9 is in no subnet"
 
 
 def test_an_active_router_with_a_failing_gate() -> None:
@@ -73,52 +106,75 @@ def test_a_healthy_backup_is_not_listed() -> None:
     assert (found.active, found.abnormal) == ((), ())
 
 
+FAILS = gate(GateState.FAILING)
+
+
 @pytest.mark.parametrize(
-    ("changes", "state", "reason"),
+    ("changes", "report"),
     [
         (
-            {"state": "Initialize", "gates": [], "reason": "Interface eth0 has no carrier"},
-            "Initialize",
-            "Interface eth0 has no carrier",
+            {
+                "state": State.INITIALIZE,
+                "gates": [],
+                "reason": Reason.NOT_PLACEABLE,
+                "message": "Interface eth0 has no carrier",
+                "missing": 1,
+            },
+            {"message": "Interface eth0 has no carrier", "missing": 1},
         ),
-        ({"state": "Initialize", "gates": []}, "Initialize", "NotStarted"),
+        ({"state": State.INITIALIZE, "gates": []}, {"reason": Reason.NOT_STARTED}),
         (
-            {"state": "Initialize", "reason": "Withdrawn", "gates": [gate(GateState.FAILING)]},
-            "Initialize",
-            "Withdrawn; Gate nginx fails: HTTP 503",
-        ),
-        (
-            {"state": "Backup", "yielding": True, "reason": "GateFailed", "gates": []},
-            "Backup",
-            "Yielding: GateFailed",
-        ),
-        (
-            {"state": "Backup", "gates": [gate(GateState.FAILING)]},
-            "Backup",
-            "Gate nginx fails: HTTP 503",
-        ),
-        (
-            {"state": "Backup", "gates": [gate(GateState.UNKNOWN, "No verdict yet")]},
-            "Backup",
-            "Gate nginx is unknown: No verdict yet",
+            {
+                "state": State.INITIALIZE,
+                "reason": Reason.WITHDRAWN,
+                "withdrawn": True,
+                "gates": [FAILS],
+            },
+            {
+                "withdrawn": True,
+                "failing_gates": ("nginx",),
+                "message": "Gate nginx fails: HTTP 503",
+            },
         ),
         (
-            {"state": "Backup", "gates": [gate(GateState.PASSING, "HTTP 200", stale=True)]},
-            "Backup",
-            "Gate nginx is stale, it was Passing: HTTP 200",
+            {"state": State.BACKUP, "yielding": True, "reason": Reason.GATE_FAILED, "gates": []},
+            {"yielding": True},
         ),
         (
-            {"state": "Active", "gates": [gate(GateState.PASSING, "HTTP 200", stale=True)]},
-            "Active",
-            "Gate nginx is stale, it was Passing: HTTP 200",
+            {"state": State.BACKUP, "gates": [FAILS], "effective_priority": 144},
+            {
+                "reason": Reason.GATE_FAILING,
+                "failing_gates": ("nginx",),
+                "message": "Gate nginx fails: HTTP 503",
+                "effective_priority": 144,
+            },
+        ),
+        (
+            {"state": State.BACKUP, "gates": [gate(GateState.UNKNOWN, "No verdict yet")]},
+            {"reason": Reason.GATE_UNKNOWN, "message": "Gate nginx is unknown: No verdict yet"},
+        ),
+        *(
+            (
+                {"state": state, "gates": [gate(GateState.PASSING, "HTTP 200", stale=True)]},
+                {
+                    "reason": Reason.GATE_STALE,
+                    "message": "Gate nginx is stale, it was Passing: HTTP 200",
+                },
+            )
+            for state in (State.BACKUP, State.ACTIVE)
         ),
     ],
 )
-def test_what_is_abnormal(changes: dict[str, Any], state: str, reason: str) -> None:
-    """Each trouble is reported with its state and the reason in words."""
-    assert abnormal(**changes) == (
-        AbnormalRouter(router="vip.shop.web", state=state, reason=reason),
-    )
+def test_what_is_abnormal(changes: dict[str, Any], report: dict[str, Any]) -> None:
+    """Each trouble is reported in typed fields, with a word for it and sentences for people."""
+    state = changes["state"]
+    expected = {
+        "reason": changes.get("reason", ""),
+        "effective_priority": 0 if state is State.INITIALIZE else 254,
+        **report,
+    }
+    (found,) = abnormal(**changes)
+    assert found == AbnormalRouter(router="vip.shop.web", state=state, **expected)
 
 
 def test_gates_that_do_not_count_are_no_trouble() -> None:
@@ -131,13 +187,15 @@ def test_an_unreadable_version_is_trouble() -> None:
     backup = status(router_status(state="Backup"))
     found = with_engine(backup, FEATURES, {"vip.shop.web": "spec.x: wrong"})
 
-    assert found.abnormal[0].reason == "Its newest version cannot be read: spec.x: wrong"
+    (trouble,) = found.abnormal
+    assert trouble.reason == Reason.VERSION_UNREADABLE
+    assert trouble.message == "Its newest version cannot be read: spec.x: wrong"
 
 
 def test_without_an_engine_nothing_is_claimed() -> None:
     """Interfaces stay, claims end, and every router says why."""
     last = status(router_status(), interfaces=[ETH0])
-    found = without_engine(last, ["vip.shop.web", "vip.shop.api"], FEATURES, "Stopped")
+    found = without_engine(last, ["vip.shop.web", "vip.shop.api"], FEATURES, Reason.STOPPED)
 
     assert [each.name for each in found.interfaces] == ["eth0"]
     assert found.active == ()
@@ -149,12 +207,12 @@ def test_without_an_engine_nothing_is_claimed() -> None:
 
 def test_an_engine_that_never_answered() -> None:
     """There is nothing to report but that."""
-    assert without_engine(None, [], FEATURES, "Stopped").interfaces == ()
+    assert without_engine(None, [], FEATURES, Reason.STOPPED).interfaces == ()
 
 
 def test_the_document_is_whole() -> None:
     """Empty lists are written too: a merge must leave nothing of the report before."""
-    document = to_document(without_engine(None, [], (), "Stopped"))
+    document = to_document(without_engine(None, [], (), Reason.STOPPED))
 
     assert document == {
         "interfaces": [],

@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 
 from support.engine_node import NODE, address, link, router, view
-from vip_model.vocabulary import State
+from vip_model.vocabulary import Reason, State
 from vip_speaker.engine import prober
 from vip_speaker.engine.channels import Channel, Channels
 from vip_speaker.engine.compile import Placed
@@ -453,7 +453,8 @@ def test_one_that_nobody_would_obey_resigns_and_waits_for_the_plan(scene: Scene)
     scene.monitor.view = view(addresses=OTHER_SOURCE)
     one.network_changed(4 * SECOND)
     assert _state(one) is State.INITIALIZE
-    assert "192.0.2.21" in one.reason
+    assert one.obstacles.reason(one.election) == Reason.SOURCE_CHANGED
+    assert "192.0.2.21" in one.obstacles.message(one.election)
     assert one.instances.running[0].counters.priority_zero_sent == 1
     one.configure(4100 * MS, _planned("192.0.2.21", "192.0.2.12"))
     assert _state(one) is State.BACKUP
@@ -508,7 +509,7 @@ def test_sockets_that_cannot_be_had_are_tried_again(scene: Scene, number: int) -
     """No event need come: within 5 s after the trouble has passed the router runs."""
     scene.channels.trouble = OSError(number, os.strerror(number))
     one = scene.start(router(VIP))
-    assert os.strerror(number) in one.reason
+    assert os.strerror(number) in one.obstacles.message(one.election)
     now = 0
     while now < 60 * SECOND:
         due_ns = one.deadline()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from support.operator_facts import WEB, Cluster, events, service, unreadable
+from vip_model.vocabulary import Reason, State
 from vip_operator.core.announcements import MOST_CHARACTERS
 from vip_operator.core.changes import EventType
 from vip_operator.core.statuses import StatusKeeper
@@ -79,22 +80,39 @@ def test_a_move_because_of_gates_that_failed_on_the_holder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cause"),
+    ("report", "cause"),
     [
-        ("Yielding: GateFailed; Gate nginx fails: HTTP 500", "gate nginx failing on n1"),
         (
-            "Gate disk fails: full; Gate nginx is unknown: no verdict; Gate service/web fails: 0",
+            {
+                "reason": Reason.GATE_FAILED,
+                "yielding": True,
+                "failing_gates": ("nginx",),
+                "message": "Gate nginx fails: HTTP 500",
+            },
+            "gate nginx failing on n1",
+        ),
+        (
+            {"reason": Reason.GATE_FAILING, "failing_gates": ("disk", "service/web")},
             "gates disk and service/web failing on n1",
         ),
-        ("Withdrawn", "Withdrawn on n1"),
-        ("Yielding: Stopped", "Yielding: Stopped on n1"),
-        ("SourceChanged", "SourceChanged on n1"),
+        (
+            {"reason": Reason.GATE_UNKNOWN, "message": "Gate failover is unknown: it fails"},
+            "Gate failover is unknown: it fails on n1",
+        ),
+        ({"reason": Reason.WITHDRAWN, "withdrawn": True}, "Withdrawn on n1"),
+        ({"reason": Reason.STOPPED, "yielding": True}, "Stopped on n1"),
+        (
+            {"reason": Reason.NOT_PLACEABLE, "message": "Interface eth0 has no carrier"},
+            "Interface eth0 has no carrier on n1",
+        ),
     ],
 )
-def test_a_move_because_of_what_the_old_holder_reports_now(reason: str, cause: str) -> None:
-    """What is wrong with the old holder is named, gates by their names where it names them."""
+def test_a_move_because_of_what_the_old_holder_reports_now(
+    report: dict[str, Any], cause: str
+) -> None:
+    """What is wrong with the old holder is named, gates by their names."""
     crier = held_by_n1()
-    crier.cluster.abnormal("n1", reason, state="Backup")
+    crier.cluster.abnormal("n1", state=State.BACKUP, **report)
     crier.cluster.claim("n2", reason="ActiveResigned")
     moved = f"192.0.2.100 moved from n1 to n2 (ActiveResigned): {cause}"
     assert crier.hear() == [("Moved", moved)]
@@ -352,6 +370,15 @@ def test_refused_speakers_are_not_told_again_after_a_restart() -> None:
     crier.cluster.speaker_trouble = NO_QUOTA
     assert crier.hear() == []
     crier.cluster.speaker_trouble = "the speakers' pods are refused: PodSecurity"
+    assert [reason for reason, _text in crier.hear()] == ["SpeakersRefused"]
+
+
+def test_another_reason_is_told_although_its_words_were_told_before() -> None:
+    """What a new operator says counts as told only if it is the same, not if it is part of it."""
+    crier = crier_without_speakers(f"{NO_QUOTA} for pods of this size")
+    crier.hear()
+    crier.restart()
+    crier.cluster.speaker_trouble = NO_QUOTA
     assert [reason for reason, _text in crier.hear()] == ["SpeakersRefused"]
 
 

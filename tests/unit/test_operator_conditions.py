@@ -11,7 +11,7 @@ import pytest
 from support.operator_facts import START, WEB, Cluster, clock, statuses, unreadable
 from support.resources import lan
 from vip_model.resources.metadata import Condition
-from vip_model.vocabulary import Reason
+from vip_model.vocabulary import Reason, State
 from vip_operator.core.conditions import TYPES, merged
 from vip_operator.core.statuses import StatusKeeper
 
@@ -38,7 +38,9 @@ def silence_all(cluster: Cluster) -> None:
 def withdraw_all(cluster: Cluster) -> None:
     """Let every candidate report that it takes no part."""
     for node in cluster.speakers:
-        cluster.abnormal(node, "Withdrawn: gate nginx fails")
+        cluster.abnormal(
+            node, Reason.WITHDRAWN, withdrawn=True, message="Gate nginx fails: HTTP 503"
+        )
 
 
 def withdraw_all_but_a_dead_one(cluster: Cluster) -> None:
@@ -51,7 +53,7 @@ def withdraw_all_but_a_dead_one(cluster: Cluster) -> None:
 def lower_all(cluster: Cluster) -> None:
     """Let gates fail everywhere, with candidates that take part all the same."""
     for node in cluster.speakers:
-        cluster.abnormal(node, "GateFailed", state="Backup")
+        cluster.abnormal(node, Reason.GATE_FAILED, State.BACKUP, failing_gates=("nginx",))
 
 
 def leave_the_subnet(cluster: Cluster) -> None:
@@ -87,7 +89,7 @@ def claim_twice(cluster: Cluster) -> None:
         (kill_the_holder, "Unknown", Reason.HOLDER_SILENT, "n2", "not heard any more"),
         (leave_the_subnet, "False", Reason.NO_CANDIDATES, "", "in the subnet of 192.0.2.100"),
         (silence_all, "False", Reason.NO_SPEAKERS, "", "n1, n2 and n3"),
-        (withdraw_all, "False", Reason.ALL_WITHDRAWN, "", "n1 (Withdrawn: gate nginx fails)"),
+        (withdraw_all, "False", Reason.ALL_WITHDRAWN, "", "n1 (Gate nginx fails: HTTP 503)"),
         (withdraw_all_but_a_dead_one, "False", Reason.ELECTING, "", ""),
         (lower_all, "False", Reason.ELECTING, "", ""),
         (lambda _cluster: None, "False", Reason.ELECTING, "", ""),
@@ -202,7 +204,7 @@ def test_gates_that_fail_elsewhere_do_not_matter() -> None:
 
     def prepare(cluster: Cluster) -> None:
         cluster.claim("n1")
-        cluster.abnormal("n2", "GateFailed", state="Backup")
+        cluster.abnormal("n2", Reason.GATE_FAILED, State.BACKUP, failing_gates=("nginx",))
 
     assert judged(prepare).told("Ready") == ("True", Reason.GATES_PASSING)
 

@@ -12,7 +12,7 @@ from support.resources import lan, speaker
 from vip_model.resources.speaker import ReportedInterface, SpeakerStatus
 from vip_model.resources.virtual_ip import CandidateSummary, RouterSummary
 from vip_model.status import PlannedStatus
-from vip_model.vocabulary import Family, Reason
+from vip_model.vocabulary import Family, Reason, State
 from vip_operator.core.facts import SECOND_NS
 from vip_operator.core.statuses import StatusKeeper
 
@@ -190,64 +190,78 @@ def test_at_most_eight_are_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "failing", "effective"),
+    ("report", "failing", "effective"),
     [
-        ("Backup", "GateFailed", 1, 154),
-        ("Backup", "GatesFailing: nginx", 1, 154),
-        ("Backup", "Gate service/nginx fails: HTTP 500", 1, 154),
-        ("Backup", "Yielding: GateFailed; Gate nginx fails: HTTP 500", 1, 154),
-        ("Backup", "Gate nginx is unknown: the probe failed", 0, 254),
-        ("Backup", "Gate nginx is stale, it was Passing: HTTP 200", 0, 254),
-        ("Initialize", "Its newest version cannot be read: spec; Withdrawn", 1, 0),
-        ("Initialize", "Withdrawn", 1, 0),
-        ("Initialize", "no interface is in the subnet of 192.0.2.100", 0, 0),
-        ("Backup", "Overslept", 0, 254),
+        (
+            {"reason": "GateFailed", "yielding": True, "failing_gates": ("nginx",)},
+            1,
+            144,
+        ),
+        ({"reason": "GateFailing", "failing_gates": ("nginx", "web")}, 1, 141),
+        ({"reason": "GateUnknown", "message": "Gate failover is unknown: it fails"}, 0, 254),
+        ({"reason": "GateStale", "message": "Gate nginx is stale, it was Passing"}, 0, 254),
+        (
+            {
+                "state": State.INITIALIZE,
+                "reason": "VersionUnreadable",
+                "withdrawn": True,
+                "failing_gates": ("nginx",),
+            },
+            1,
+            0,
+        ),
+        (
+            {"state": State.INITIALIZE, "reason": "NotPlaceable", "message": "no gates fail here"},
+            0,
+            0,
+        ),
+        ({"reason": "Overslept"}, 0, 254),
     ],
 )
-def test_abnormal_candidates(state: str, reason: str, failing: int, effective: int) -> None:
-    """Who reports something wrong does not stand by, and counts as failing if gates are why."""
+def test_abnormal_candidates(report: dict[str, Any], failing: int, effective: int) -> None:
+    """Who reports something wrong does not stand by; it is failing if it names failing gates."""
     cluster = web(placement={"preferredNodes": ["n1", "n2", "n3"]})
-    cluster.abnormal("n1", reason, state=state)
+    state = report.get("state", State.BACKUP)
+    cluster.abnormal("n1", **{"state": state, "effective_priority": effective, **report})
     line = shown(cluster, "n1")
-    assert (line.state, line.reason, line.effective_priority) == (state, reason, effective)
+    assert (line.state, line.reason, line.effective_priority) == (
+        state,
+        report["reason"],
+        effective,
+    )
+    assert line.message == report.get("message", "")
     found = cluster.status().candidates
     assert (found.standby, found.failing) == (2, failing)
 
 
-def test_a_failing_holder() -> None:
-    """A holder whose gates fail is failing, with the priority that it then has on the wire."""
+def test_a_report_without_a_priority() -> None:
+    """An agent of an earlier version reports no priority: the base one is shown."""
     cluster = web(placement={"preferredNodes": ["n1", "n2", "n3"]})
-    cluster.claim("n2", failing=["nginx"])
+    cluster.abnormal("n1", "Overslept", State.BACKUP)
+    assert shown(cluster, "n1").effective_priority == 254
+
+
+def test_a_failing_holder() -> None:
+    """A holder whose gates fail is failing, with the priority that its engine reports."""
+    cluster = web(placement={"preferredNodes": ["n1", "n2", "n3"]})
+    cluster.claim("n2", failing=["nginx"], effective_priority=143)
     line = shown(cluster, "n2")
-    assert (line.state, line.effective_priority) == ("Active", 151)
+    assert (line.state, line.effective_priority) == (State.ACTIVE, 143)
     assert cluster.status().candidates.failing == 1
 
 
 def test_a_holder_with_a_stale_gate() -> None:
     """A holder that is also listed as abnormal is Active, and not failing for that."""
     cluster = web(placement={"preferredNodes": ["n1", "n2", "n3"]})
-    cluster.abnormal("n1", "Gate nginx is stale, it was Passing: HTTP 200", state="Active")
+    message = "Gate nginx is stale, it was Passing: HTTP 200"
+    cluster.abnormal("n1", Reason.GATE_STALE, State.ACTIVE, message=message)
     abnormal = cluster.speakers["n1"].status.abnormal
     cluster.claim("n1")
     cluster._report("n1", abnormal=abnormal)
     line = shown(cluster, "n1")
-    assert (line.state, line.effective_priority) == ("Active", 254)
+    assert (line.state, line.reason, line.message) == (State.ACTIVE, "ActiveDown", message)
+    assert line.effective_priority == 254
     assert cluster.status().candidates.failing == 0
-
-
-def test_failing_beside_routers_of_others() -> None:
-    """With additionalPeers there are no bands: what the gates say is taken off, down to 1."""
-    gate = {"name": "up", "failurePolicy": {"by": 30}, "tcpSocket": {"port": 80}}
-    cluster = web(
-        gates=[gate],
-        placement={"priorities": [{"node": "n1", "priority": 200}, {"node": "n2", "priority": 20}]},
-        vrrp={"additionalPeers": ["192.0.2.9"]},
-    )
-    cluster.claim("n1", failing=["up"])
-    cluster.abnormal("n2", "GateFailed", state="Backup")
-    cluster.round(StatusKeeper())
-    found = {e.node: e.effective_priority for e in cluster.status().candidates.top}
-    assert (found["n1"], found["n2"]) == (170, 1)
 
 
 def test_silent_candidates() -> None:

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.statuses import status
 from vip_model.resources.speaker import ForeignRouter as ReportedForeign
-from vip_model.vocabulary import Family
+from vip_model.vocabulary import Family, Reason
 from vip_speaker import status as status_module
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, Report
@@ -92,8 +92,8 @@ def test_the_cluster_is_told() -> None:
 def test_they_outlive_the_engine() -> None:
     """An engine that is away takes no VRID off the list: whoever used it is most likely there."""
     last = status(foreign=[foreign(7)])
-    assert without_engine(last, [], (), "Stopped").foreign == with_engine(last, (), {}).foreign
-    assert without_engine(None, [], (), "Stopped").foreign == ()
+    assert without_engine(last, [], (), Reason.STOPPED).foreign == with_engine(last, (), {}).foreign
+    assert without_engine(None, [], (), Reason.STOPPED).foreign == ()
 
 
 def test_the_announcement_crosses_the_socket() -> None:

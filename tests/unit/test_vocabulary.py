@@ -6,6 +6,8 @@ import ast
 import itertools
 import re
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -44,6 +46,62 @@ def test_every_reason_is_described(reason: Reason) -> None:
 def test_a_reason_can_be_given_in_two_places() -> None:
     """Contested is the reason of a condition and of an event, with one meaning."""
     assert Reason.CONTESTED.use == Use.CONDITION | Use.EVENT
+
+
+def _production() -> Iterator[tuple[Path, ast.AST]]:
+    for folder in ("model/vip_model", "operator/vip_operator", "speaker/vip_speaker"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if VOCABULARY not in path.parents:
+                yield path, ast.parse(path.read_text())
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    """Each member of the enumeration is named by the code of model, operator or speaker."""
+    given = {
+        node.attr
+        for _path, tree in _production()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Reason"
+    }
+    names = {str(reason): reason.name for reason in Reason}
+    given |= {
+        names[node.value]
+        for path, tree in _production()
+        for node in ast.walk(tree)
+        if path.parent.name == "vrrp"
+        and isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value in names
+    }
+    assert sorted({reason.name for reason in Reason} - given) == []
+
+
+def test_no_reason_is_a_literal() -> None:
+    """What is a reason is written as a member of the enumeration, never as a text.
+
+    Some words mean something else too: types of conditions, a column, a choice, a line of the log.
+    """
+    others = {
+        ("conditions.py", "Accepted"),
+        ("conditions.py", "Bound"),
+        ("conditions.py", "Contested"),
+        ("crd.py", "Accepted"),
+        ("crd.py", "Retired"),
+        ("enums.py", "Refused"),
+        ("main.py", "Started"),
+        ("status.py", "Accepted"),
+    }
+    literals = {
+        (path.name, node.value)
+        for path, tree in _production()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and node.value in set(Reason)
+        and path.parent.name != "vrrp"
+    }
+    assert sorted(literals - others) == []
 
 
 def test_the_engine_can_import_the_vocabulary() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from vip_model.resources.base import Limits, Observed, Part, described
 from vip_model.resources.metadata import ObjectMeta
+from vip_model.vocabulary import State
 
 _MANY = Limits(max_length=1024)
 
@@ -40,14 +41,26 @@ class ActiveRouter(Part, frozen=True, kw_only=True):
     since: Annotated[str, described("Since when (RFC 3339).")] = ""
     reason: Annotated[str, described("Why it became Active.")] = ""
     failing_gates: Annotated[tuple[str, ...], described("Gates that fail here.", _MANY)] = ()
+    missing: Annotated[int, described("How many instances cannot run here.")] = 0
+    effective_priority: Annotated[int, described("Priority on the wire.")] = 0
 
 
 class AbnormalRouter(Part, frozen=True, kw_only=True):
     """A router that the node is neither Active nor a healthy Backup for."""
 
     router: Annotated[str, described("Name of the VirtualRouter.")]
-    state: Annotated[str, described("Initialize, Backup or Active.")]
-    reason: Annotated[str, described("What is wrong.")] = ""
+    state: Annotated[State, described("Initialize, Backup or Active.")]
+    yielding: Annotated[
+        bool, described("It resigned, and holds the addresses until a successor speaks.")
+    ] = False
+    withdrawn: Annotated[bool, described("Its gates let it take no part.")] = False
+    reason: Annotated[str, described("What is wrong, in a word.")] = ""
+    message: Annotated[str, described("What is wrong, for people.")] = ""
+    failing_gates: Annotated[tuple[str, ...], described("Gates that fail here.", _MANY)] = ()
+    missing: Annotated[int, described("How many instances cannot run here.")] = 0
+    effective_priority: Annotated[
+        int, described("Priority on the wire; 0 where it takes no part.")
+    ] = 0
 
 
 class SpeakerStatus(Observed, frozen=True, kw_only=True):

@@ -152,7 +152,8 @@ class CandidateSummary(Observed, frozen=True, kw_only=True):
     priority: Annotated[int, described("Base priority.")]
     effective_priority: Annotated[int, described("Priority on the wire.")] = 0
     state: Annotated[str, described("Initialize, Backup or Active.")] = ""
-    reason: Annotated[str, described("Why it is there or in this state.")] = ""
+    reason: Annotated[str, described("Why it is in this state, in a word.")] = ""
+    message: Annotated[str, described("What is wrong, for people.")] = ""
 
 
 class CandidatesSummary(Observed, frozen=True, kw_only=True, omit_defaults=False):

@@ -14,7 +14,7 @@ class Use(enum.Flag):
     """Where a reason is given."""
 
     STATE = enum.auto()  # of a router, by its engine or agent
-    CANDIDATE = enum.auto()  # of a candidate in the status of a VirtualIP, by the operator
+    CANDIDATE = enum.auto()  # of a candidate in a VirtualIP's status, by its agent or the operator
     ACCEPTED = enum.auto()  # of the condition Accepted
     CONDITION = enum.auto()  # of the conditions Bound, Ready, Contested and Stalled
     EVENT = enum.auto()  # of an event
@@ -41,24 +41,28 @@ class Reason(enum.StrEnum):
 
     # --- the state of a router -------------------------------------------------------------
 
-    NOT_STARTED = "NotStarted", Use.STATE, "The router has not begun to take part."
-    STARTED = "Started", Use.STATE, "The router takes part since its engine started it."
+    NOT_STARTED = (
+        "NotStarted",
+        Use.STATE,
+        "The router has not begun to take part: see the sentence beside it.",
+    )
+    STARTED = "Started", Use.STATE, "The router has just begun to take part."
     RESUMED = (
         "Resumed",
         Use.STATE,
-        "The engine restarted and goes on as Active: nobody can have taken over meanwhile.",
+        "The engine was replaced and went on as Active in time: no other node can have taken over.",
     )
     ADDRESS_OWNER = "AddressOwner", Use.STATE, "The node owns the address (priority 255)."
     ACTIVE_DOWN = (
         "ActiveDown",
         Use.STATE,
-        "No advert of an Active was heard for the whole Active_Down_Interval.",
+        "The last holder was silent for the whole Active_Down_Interval.",
     )
-    ACTIVE_RESIGNED = "ActiveResigned", Use.STATE, "The Active sent priority 0."
+    ACTIVE_RESIGNED = "ActiveResigned", Use.STATE, "The last holder resigned: it sent priority 0."
     LOWER_PRIORITY_PREEMPTED = (
         "LowerPriorityPreempted",
         Use.STATE,
-        "The Active had a lower priority, and this node was to replace it.",
+        "The last holder had a lower priority, and this node was to replace it.",
     )
     NOBODY_TOOK_OVER = (
         "NobodyTookOver",
@@ -68,58 +72,108 @@ class Reason(enum.StrEnum):
     HIGHER_PRIORITY_HEARD = (
         "HigherPriorityHeard",
         Use.STATE,
-        "Another Active has a higher priority, or the same one and a greater address.",
+        (
+            "Another node is Active with a higher priority, or with the same one and a greater "
+            "address."
+        ),
     )
     OVERSLEPT = (
         "Overslept",
         Use.STATE,
-        "The engine did not run for so long that others may have taken over; it listens first.",
+        "The engine was frozen for longer than the other nodes wait; it listens first.",
     )
-    GATE_FAILED = "GateFailed", Use.STATE, "A gate failed on the Active, which resigned."
+    GATE_FAILED = "GateFailed", Use.STATE, "The node was Active and a gate failed, so it resigned."
     WITHDRAWN = (
         "Withdrawn",
         Use.STATE,
         "A gate with the action Withdraw fails: the node takes no part.",
     )
-    RESTORED = "Restored", Use.STATE, "The gates that withdrew the node do so no longer."
+    RESTORED = "Restored", Use.STATE, "The gates withdrew the node and no longer do."
     NOT_PLACEABLE = (
         "NotPlaceable",
         Use.STATE,
-        "The node lacks what the router needs now: an interface, carrier, an address, a subnet.",
+        (
+            "The node lacks what the router needs, such as an interface, carrier or a subnet: see "
+            "the sentence beside it."
+        ),
     )
     SOURCE_CHANGED = (
         "SourceChanged",
         Use.STATE,
-        "The node's own address is another one, which the other nodes do not expect yet.",
+        (
+            "The node's own address on the interface changed, or the other nodes do not expect "
+            "adverts from it: see the sentence beside it."
+        ),
     )
-    RECOVERED = "Recovered", Use.STATE, "What the router needs on the node is there again."
+    RECOVERED = (
+        "Recovered",
+        Use.STATE,
+        "What the router needs on the node, such as link or address, is back.",
+    )
     LINK_RETURNED = (
         "LinkReturned",
         Use.STATE,
-        "What the router needs is there again, so soon that nobody can have taken over.",
+        "What the router needs on the node came back before another node could take over.",
     )
-    BIND_FAILED = "BindFailed", Use.STATE, "The kernel refused the addresses; it is tried again."
+    BIND_FAILED = (
+        "BindFailed",
+        Use.STATE,
+        "The kernel refused the addresses, and the sentence beside it says why; it is tried again.",
+    )
     BIND_TIMED_OUT = (
         "BindTimedOut",
         Use.STATE,
-        "The kernel did not confirm the addresses within 2 s; it is tried again.",
+        "The kernel did not take the addresses within 2 s; it is tried again.",
     )
     ADDRESS_REMOVED = (
         "AddressRemoved",
         Use.STATE,
-        "Another program removes the address again and again; it is tried again later.",
+        "Another program removes the addresses again and again; they are bound again later.",
     )
     ADDRESSES_NOT_RENEWED = (
         "AddressesNotRenewed",
         Use.STATE,
-        "The lifetime of the addresses in the kernel could not be renewed in time.",
+        (
+            "No renewal of the addresses came through to the kernel in time: the node resigned "
+            "before they ran out."
+        ),
     )
-    ADVERTS_NOT_SENT = "AdvertsNotSent", Use.STATE, "No advert could be sent on any interface."
+    ADVERTS_NOT_SENT = (
+        "AdvertsNotSent",
+        Use.STATE,
+        (
+            "Three adverts in a row could not be sent (an output firewall, a full queue): the "
+            "other nodes take over, so the node released the addresses."
+        ),
+    )
     RETRIED = "Retried", Use.STATE, "The router takes part again after a failure, to try it again."
-    STOPPED = "Stopped", Use.STATE, "The speaker was stopped, or no longer runs the router."
+    STOPPED = "Stopped", Use.STATE, "The speaker stops, or is no longer told to run the router."
     RETIRED = "Retired", Use.STATE, "The VirtualIP was deleted."
+    # --- candidates, as their agents and the operator see them --------------------------------
 
-    # --- candidates, as the operator sees them ----------------------------------------------
+    GATE_FAILING = "GateFailing", Use.CANDIDATE, "A gate fails on the node."
+    GATE_UNKNOWN = "GateUnknown", Use.CANDIDATE, "A gate has had no verdict on the node yet."
+    GATE_STALE = (
+        "GateStale",
+        Use.CANDIDATE,
+        "A gate keeps its last verdict, since nothing newer is known.",
+    )
+    VERSION_UNREADABLE = (
+        "VersionUnreadable",
+        Use.CANDIDATE,
+        "The speaker cannot read the newest version of the router, and runs an older one.",
+    )
+    NOT_IN_FORCE = (
+        "NotInForce",
+        Use.CANDIDATE,
+        "The newest version of the router cannot run on the node; what ran before goes on.",
+    )
+    PARTLY_PLACED = (
+        "PartlyPlaced",
+        Use.CANDIDATE,
+        "The node lacks what some of the addresses need, and can hold the others.",
+    )
+    ENGINE_AWAY = "EngineAway", Use.CANDIDATE, "The engine on the node does not answer its agent."
 
     NO_HEARTBEAT = (
         "NoHeartbeat",
@@ -134,35 +188,67 @@ class Reason(enum.StrEnum):
 
     # --- the condition Accepted ----------------------------------------------------------------
 
-    ACCEPTED = "Accepted", Use.ACCEPTED | Use.EVENT, "The VirtualIP is part of the plan."
-    INVALID = "Invalid", Use.ACCEPTED, "A field has a value that it cannot have."
-    NOT_SUPPORTED = "NotSupported", Use.ACCEPTED, "A field asks for what is not built yet."
+    ACCEPTED = (
+        "Accepted",
+        Use.ACCEPTED | Use.EVENT,
+        "The VirtualIP is accepted: it is part of the plan.",
+    )
+    INVALID = (
+        "Invalid",
+        Use.ACCEPTED,
+        "A field has a value that cannot be right, or there is no room for it in its group.",
+    )
+    NOT_SUPPORTED = (
+        "NotSupported",
+        Use.ACCEPTED,
+        "A field asks for something that is not built yet.",
+    )
     ADDRESS_IN_USE = (
         "AddressInUse",
         Use.ACCEPTED,
-        "An address belongs to another VirtualIP or to a node.",
+        (
+            "Another VirtualIP has the address: the one that holds it keeps it, then the older "
+            "one, then the first by namespace and name. Or a node has the address itself."
+        ),
     )
     VIRTUAL_ROUTER_ID_IN_USE = (
         "VirtualRouterIDInUse",
         Use.ACCEPTED,
-        "The VRID is taken on the network, or reserved.",
+        "The VRID that it asks for is another election's on this network, or reserved.",
     )
     VIRTUAL_ROUTER_IDS_EXHAUSTED = (
         "VirtualRouterIDsExhausted",
         Use.ACCEPTED,
-        "All 255 VRIDs of the network are taken.",
+        (
+            "All 255 VRIDs of the network are taken, reserved or used by others: share one in a "
+            "`group`."
+        ),
     )
     GROUP_MISMATCH = (
         "GroupMismatch",
         Use.ACCEPTED,
-        "A field that a group shares differs from what the group has.",
+        "VirtualIPs of one group differ in what they must share.",
     )
-    IMMUTABLE = "Immutable", Use.ACCEPTED, "A field was changed that cannot change."
-    NOT_IN_POOL = "NotInPool", Use.ACCEPTED, "The address is in no pool, and has to be in one."
+    IMMUTABLE = (
+        "Immutable",
+        Use.ACCEPTED,
+        "A parameter was changed that all nodes would have to change at the same moment.",
+    )
+    NOT_IN_POOL = (
+        "NotInPool",
+        Use.ACCEPTED,
+        (
+            "Addresses must come from a VirtualIPPool that the namespace may use, and this one "
+            "does not."
+        ),
+    )
     MOVING = (
         "Moving",
         Use.ACCEPTED,
-        "The VirtualIP is accepted as soon as the election that it leaves has let go.",
+        (
+            "For a moment after an edit of `group`: its addresses are still being released by the "
+            "election that it leaves."
+        ),
     )
 
     # --- the conditions Bound, Ready, Contested and Stalled ----------------------------------
@@ -171,25 +257,51 @@ class Reason(enum.StrEnum):
     SETTLING = (
         "Settling",
         Use.CONDITION,
-        "Two nodes claim the addresses; the earlier one has most likely just given them up.",
+        (
+            "Two nodes claim the addresses; the earlier one has most likely just given them up "
+            "and not reported it yet."
+        ),
     )
     CONTESTED = (
         "Contested",
         Use.CONDITION | Use.EVENT,
-        "Two nodes or more hold the addresses at the same time.",
+        (
+            "Two nodes or more hold the addresses at the same time: look for what keeps their "
+            "adverts apart."
+        ),
     )
     HOLDER_SILENT = (
         "HolderSilent",
         Use.CONDITION,
-        "The last known holder's speaker is not heard any more, and no other node has taken over.",
+        (
+            "The last known holder's speaker has not been heard for 25 s, and no other node has "
+            "taken over."
+        ),
     )
     AWAITING_REPORTS = (
         "AwaitingReports",
         Use.CONDITION,
-        "The last claim has ended; candidates that may hold the addresses have not reported since.",
+        (
+            "The last claim has ended, and candidates that may hold the addresses have not "
+            "reported since; for 25 s at most, mostly after trouble with the API server."
+        ),
     )
-    NO_CANDIDATES = "NoCandidates", Use.CONDITION, "No node can hold the addresses."
-    NO_SPEAKERS = "NoSpeakers", Use.CONDITION, "No candidate has a speaker that is heard."
+    NO_CANDIDATES = (
+        "NoCandidates",
+        Use.CONDITION,
+        (
+            "No node that placement allows reports an interface in the subnet; if the speakers' "
+            "pods are refused, the message says why."
+        ),
+    )
+    NO_SPEAKERS = (
+        "NoSpeakers",
+        Use.CONDITION,
+        (
+            "No candidate has a speaker that is heard; if the speakers' pods are refused, the "
+            "message says why."
+        ),
+    )
     ALL_WITHDRAWN = (
         "AllWithdrawn",
         Use.CONDITION,
@@ -213,7 +325,7 @@ class Reason(enum.StrEnum):
     GATES_FAILING = (
         "GatesFailing",
         Use.CONDITION,
-        "Gates fail on the node that holds the addresses.",
+        "Gates fail on the node that holds the addresses; no other candidate is better.",
     )
     NOT_CONTESTED = (
         "NotContested",
@@ -234,8 +346,16 @@ class Reason(enum.StrEnum):
     # --- events -----------------------------------------------------------------------------
 
     BOUND = "Bound", Use.EVENT, "A node took the addresses, which nobody held before."
-    MOVED = "Moved", Use.EVENT, "Another node took the addresses."
-    UNBOUND = "Unbound", Use.EVENT, "Nobody holds the addresses any more."
+    MOVED = "Moved", Use.EVENT, "Another node took the addresses, and why."
+    UNBOUND = (
+        "Unbound",
+        Use.EVENT,
+        (
+            "No node has held the addresses for longer than a takeover takes, and every candidate "
+            "has renewed its Lease since (it is renewed every 10 s; a node that says nothing is "
+            "waited for 25 s at most)."
+        ),
+    )
     REFUSED = "Refused", Use.EVENT, "The VirtualIP is refused; what ran before goes on."
     NO_SUCH_SERVICE = (
         "NoSuchService",
@@ -245,6 +365,9 @@ class Reason(enum.StrEnum):
     SPEAKERS_REFUSED = (
         "SpeakersRefused",
         Use.EVENT,
-        "The speakers' pods or their DaemonSet are refused, so that nobody can hold the addresses.",
+        (
+            "No node can hold the addresses, since the speakers' pods or their DaemonSet are "
+            "refused (Pod Security, a quota, an admission webhook), and why."
+        ),
     )
     ADVICE = "Advice", Use.EVENT, "Something in the spec is accepted, and should be known."

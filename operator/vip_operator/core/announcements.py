@@ -26,7 +26,7 @@ from vip_operator.core.conditions import (
     is_true,
 )
 from vip_operator.core.facts import Facts, Heartbeat
-from vip_operator.core.reports import Reports, failing_gates
+from vip_operator.core.reports import Reports
 
 # What the API server takes is 1024 bytes; problems of many fields can be longer.
 MOST_CHARACTERS = 1000
@@ -90,7 +90,8 @@ class _Told:
     """What the user of one VirtualIP was told last.
 
     Attributes:
-        speaker_trouble: a text that contains what was told of the speakers' trouble.
+        without_speakers: message of Bound where an earlier operator told of the trouble.
+        speaker_trouble: what was told of the speakers' trouble.
     """
 
     node: str
@@ -98,6 +99,7 @@ class _Told:
     refused: bool
     failing_gates: tuple[str, ...] = ()
     vacant_since_ns: int | None = None
+    without_speakers: str = ""
     speaker_trouble: str = ""
     warnings: set[str] = field(default_factory=set)
 
@@ -157,7 +159,7 @@ def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
     )
     without_speakers = _without_speakers(subject.told_conditions)
     if without_speakers is not None:
-        told.speaker_trouble = without_speakers.message
+        told.without_speakers = without_speakers.message
     if subject.told_current:
         told.warnings = {_text(each) for each in warnings}
     return told
@@ -200,12 +202,16 @@ def _text(problem: Problem) -> str:
 
 def _trouble(subject: Subject, told: _Told, speaker_trouble: str) -> list[EmitEvent]:
     """Tell why nodes have no speaker, where that leaves the addresses without a holder."""
-    if _without_speakers(subject.conditions) is None:
-        told.speaker_trouble = ""
+    bound = _without_speakers(subject.conditions)
+    if bound is None:
+        told.speaker_trouble = told.without_speakers = ""
         return []
-    if speaker_trouble in told.speaker_trouble:  # or there is none, or none is known yet
+    if not speaker_trouble or speaker_trouble == told.speaker_trouble:  # or none is known yet
         return []
-    told.speaker_trouble = speaker_trouble
+    told_already = bound.message == told.without_speakers
+    told.speaker_trouble, told.without_speakers = speaker_trouble, ""
+    if told_already:
+        return []
     text = f"nobody can hold {subject.addresses}: {speaker_trouble}"
     return [subject.event(Reason.SPEAKERS_REFUSED, text)]
 
@@ -248,8 +254,9 @@ def _cause(subject: Subject, told: _Told, scene: _Scene) -> str:
         return ""
     abnormal = scene.reports.of(subject.router.name).abnormal.get(told.node)
     if abnormal is not None:
-        gates = failing_gates(abnormal)
-        return f"{gates_failing(gates) if gates else abnormal.reason} on {told.node}"
+        gates = abnormal.failing_gates
+        what = gates_failing(gates) if gates else abnormal.message or abnormal.reason
+        return f"{what} on {told.node}"
     heartbeat = scene.heartbeats.get(told.node)
     if heartbeat is None or not heartbeat.fresh:
         return f"the speaker of {told.node} is not heard any more"

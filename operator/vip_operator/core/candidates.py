@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter
 from vip_model.resources.virtual_ip import CandidatesSummary, CandidateSummary
 from vip_model.resources.virtual_router import Candidate, VirtualRouter
-from vip_model.vocabulary import Reason
+from vip_model.vocabulary import Reason, State
 from vip_operator.core.lags import Progress
-from vip_operator.core.reports import Reports, has_failing_gates
+from vip_operator.core.reports import Reports
 
 MOST_SHOWN = 8
-ACTIVE, BACKUP, INITIALIZE, UNKNOWN = "Active", "Backup", "Initialize", "Unknown"
-
-# As engines count (docs/protocol.md, "Health").
-_FAILING_SUBTRAHEND = 100
-_HIGHEST_FAILING_PRIORITY = 154
+UNKNOWN = "Unknown"  # the state where nothing current is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,9 @@ class Situation:
     Attributes:
         candidate: as planned.
         state: Active, Backup or Initialize as reported; Unknown where nothing current is known.
-        reason: why.
+        reason: why, in a word.
+        message: what is wrong, for people.
+        effective_priority: its priority on the wire; 0 where it takes no part.
         fresh: its heartbeat is fresh.
         standby: it would take over at once.
         failing: its gates fail.
@@ -37,15 +35,17 @@ class Situation:
     candidate: Candidate
     state: str
     reason: str
+    message: str
+    effective_priority: int
     fresh: bool
     standby: bool
     failing: bool
     stalled: bool
 
     @property
-    def withdrawn(self) -> bool:
-        """It says itself that it takes no part."""
-        return self.fresh and self.state == INITIALIZE
+    def takes_no_part(self) -> bool:
+        """It says so itself."""
+        return self.fresh and self.state == State.INITIALIZE
 
 
 def situations(
@@ -69,6 +69,8 @@ def situations(
                 candidate=candidate,
                 state=state,
                 reason=reason,
+                message=abnormal.message if abnormal is not None else "",
+                effective_priority=_effective_priority(candidate, state, active or abnormal),
                 fresh=node in progress,
                 standby=active is None and abnormal is None and _would_serve(progress.get(node)),
                 failing=_failing(active, abnormal),
@@ -83,9 +85,7 @@ def _would_serve(progress: Progress | None) -> bool:
 
 
 def _failing(active: ActiveRouter | None, abnormal: AbnormalRouter | None) -> bool:
-    if active is not None and active.failing_gates:
-        return True
-    return abnormal is not None and has_failing_gates(abnormal)
+    return any(each is not None and each.failing_gates for each in (active, abnormal))
 
 
 def _state(
@@ -96,15 +96,15 @@ def _state(
     if progress is None:
         return UNKNOWN, Reason.NO_HEARTBEAT
     if active is not None:
-        return ACTIVE, active.reason
+        return State.ACTIVE, active.reason
     if abnormal is not None:
         return abnormal.state, abnormal.reason
     if _would_serve(progress):
-        return BACKUP, ""
+        return State.BACKUP, ""
     return UNKNOWN, Reason.NOT_APPLIED
 
 
-def summary(router: VirtualRouter, found: tuple[Situation, ...]) -> CandidatesSummary:
+def summary(found: tuple[Situation, ...]) -> CandidatesSummary:
     """Return what the status says of the candidates."""
     return CandidatesSummary(
         total=len(found),
@@ -115,23 +115,24 @@ def summary(router: VirtualRouter, found: tuple[Situation, ...]) -> CandidatesSu
                 node=each.candidate.node,
                 rank=rank,
                 priority=each.candidate.priority,
-                effective_priority=_effective_priority(router, each),
+                effective_priority=each.effective_priority,
                 state=each.state,
                 reason=each.reason,
+                message=each.message,
             )
             for rank, each in enumerate(found[:MOST_SHOWN], start=1)
         ),
     )
 
 
-def _effective_priority(router: VirtualRouter, situation: Situation) -> int:
-    """Return the priority on the wire; 0 where the node takes no part."""
-    priority = situation.candidate.priority
-    if situation.state == INITIALIZE:
+def _effective_priority(
+    candidate: Candidate, state: str, reported: ActiveRouter | AbnormalRouter | None
+) -> int:
+    """Return what its engine reports; a healthy Backup reports nothing, and has its base one."""
+    if state == State.INITIALIZE:
         return 0
-    if not situation.failing:
-        return priority
-    gates = router.spec.gates
-    subtrahend = min((gate.failure_policy.by for gate in gates), default=_FAILING_SUBTRAHEND)
-    lowered = max(1, priority - subtrahend)
-    return min(lowered, _HIGHEST_FAILING_PRIORITY) if router.spec.health_bands else lowered
+    return (
+        reported.effective_priority
+        if reported and reported.effective_priority
+        else (candidate.priority)
+    )

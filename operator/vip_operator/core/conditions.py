@@ -166,8 +166,11 @@ def _why_nobody(router: VirtualRouter, found: Sequence[Situation]) -> tuple[Reas
     if not any(each.fresh for each in found):
         text = f"the speakers of {_first_of(sorted(nodes))} are not heard: check that they run"
         return Reason.NO_SPEAKERS, text
-    if all(each.withdrawn for each in found):
-        said = [f"{each.candidate.node} ({each.reason or 'no reason given'})" for each in found]
+    if all(each.takes_no_part for each in found):
+        said = [
+            f"{each.candidate.node} ({each.message or each.reason or 'no reason given'})"
+            for each in found
+        ]
         return Reason.ALL_WITHDRAWN, f"no candidate takes part: {_first_of(said)}"
     return Reason.ELECTING, "no candidate has taken it yet"
 

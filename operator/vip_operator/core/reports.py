@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,11 +11,6 @@ from vip_model.resources.speaker import (
     ReportedInterface,
     Speaker,
 )
-
-# How speakers say it: "Gate nginx fails: HTTP 500", "Yielding: GateFailed", "Withdrawn". A gate
-# that is unknown or stale fails nothing.
-_FAILING = re.compile(r"(^|; )Withdrawn|\bGates?Fail|\bgates? [^:;]*\bfail", re.IGNORECASE)
-_FAILING_GATE = re.compile(r"\bGate (\S+) fails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +55,3 @@ def gather(speakers: tuple[Speaker, ...]) -> Reports:
         for abnormal in speaker.status.abnormal:
             routers.setdefault(abnormal.router, RouterReports()).abnormal[speaker.node] = abnormal
     return Reports(routers, {each.node: each.status.interfaces for each in speakers})
-
-
-def has_failing_gates(abnormal: AbnormalRouter) -> bool:
-    """Return whether a node is abnormal because gates fail on it."""
-    return bool(_FAILING.search(abnormal.reason))
-
-
-def failing_gates(abnormal: AbnormalRouter) -> tuple[str, ...]:
-    """Return the gates that a node says are failing on it, as far as it names them."""
-    return tuple(dict.fromkeys(_FAILING_GATE.findall(abnormal.reason)))

@@ -76,7 +76,7 @@ class RunningKeeper:
                 holding=holding,
                 situations=candidates,
                 routers=_router_summaries(router, holding, reports),
-                candidates=summary(router, candidates),
+                candidates=summary(candidates),
             )
         dues = (self._lags.end(), self._vacancies.due_ns)
         return found, min((due for due in dues if due is not None), default=None)

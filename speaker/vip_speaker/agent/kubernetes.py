@@ -13,7 +13,7 @@ from vip_kube.kinds import NODES, SPEAKERS, VIRTUAL_ROUTERS, Kind
 from vip_kube.reflector import Handler, Reflector
 from vip_kube.wire import Object
 from vip_model.__about__ import __version__
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason
 from vip_speaker.agent import speaker_status
 from vip_speaker.agent.cluster import NODE_GATE_KIND, PLACE_GATE_KIND, ClusterState, View
 from vip_speaker.agent.desired import ENGINE_GATE_KINDS, WantedGate
@@ -127,7 +127,7 @@ class KubernetesSource:
         """Report that this node claims nothing any more; nothing else is reported after that."""
         self._has_left = True
         status = speaker_status.without_engine(
-            self._engine.last, self._own_routers(), self._features, "Stopped"
+            self._engine.last, self._own_routers(), self._features, Reason.STOPPED
         )
         await self._reporter.deliver(status, _FAREWELL_SECONDS)
 
@@ -184,7 +184,7 @@ class KubernetesSource:
         if self._engine.away:
             self._reporter.report(
                 speaker_status.without_engine(
-                    last, self._own_routers(), self._features, "The engine does not answer"
+                    last, self._own_routers(), self._features, Reason.ENGINE_AWAY
                 )
             )
         elif last is not None:

@@ -1,7 +1,6 @@
 """What a node reports to the cluster: from the engine's status to the status of its Speaker. Pure.
 
-Reasons about gates name the word gate, and those of a withdrawn node begin with Withdrawn: the
-operator tells by them why a candidate is not fit.
+What the operator decides by stands in typed fields; messages are for people.
 """
 
 from __future__ import annotations
@@ -17,11 +16,9 @@ from vip_model.resources.speaker import (
     ReportedInterface,
     SpeakerStatus,
 )
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason, State
 from vip_speaker.messages import ForeignRouter as HeardRouter
 from vip_speaker.messages import GateStatus, InterfaceReport, RouterStatus, Status
-
-_ACTIVE, _INITIALIZE = "Active", "Initialize"
 
 
 def with_engine(
@@ -35,7 +32,7 @@ def with_engine(
         unreadable: routers whose newest version cannot be read, with the reason.
     """
     routers = _by_router(status.virtual_routers)
-    active = [_active(router) for router in routers if router.state == _ACTIVE]
+    active = [_active(router) for router in routers if router.state is State.ACTIVE]
     abnormal = (_abnormal(router, unreadable.get(router.router, "")) for router in routers)
     return SpeakerStatus(
         interfaces=_interfaces(status.interfaces),
@@ -59,7 +56,7 @@ def without_prose(status: Status) -> Status:
 
 
 def without_engine(
-    last: Status | None, routers: Iterable[str], features: tuple[str, ...], reason: str
+    last: Status | None, routers: Iterable[str], features: tuple[str, ...], reason: Reason
 ) -> SpeakerStatus:
     """Return the report of a node whose engine is away: it claims nothing.
 
@@ -75,7 +72,7 @@ def without_engine(
         features=features,
         foreign=_foreign(last.foreign) if last is not None else (),
         abnormal=tuple(
-            AbnormalRouter(router=router, state=_INITIALIZE, reason=reason)
+            AbnormalRouter(router=router, state=State.INITIALIZE, reason=reason)
             for router in sorted(routers)
         ),
     )
@@ -89,11 +86,21 @@ def to_document(status: SpeakerStatus) -> dict[str, object]:
 
 
 def _by_router(instances: Iterable[RouterStatus]) -> list[RouterStatus]:
-    """Return one item per router: its instances share everything that is reported."""
-    found: dict[str, RouterStatus] = {}
+    """Return one item per router, by name: the state of its instances that run here.
+
+    One that has no place on this node is Initialize, and the message has its words.
+    """
+    found: dict[str, list[RouterStatus]] = {}
     for instance in instances:
-        found.setdefault(instance.router, instance)
-    return [found[name] for name in sorted(found)]
+        found.setdefault(instance.router, []).append(instance)
+    return [_merged(found[name]) for name in sorted(found)]
+
+
+def _merged(instances: list[RouterStatus]) -> RouterStatus:
+    runs = (each for each in instances if each.state is not State.INITIALIZE)
+    messages = dict.fromkeys(each.message for each in instances if each.message)
+    shown = next(runs, instances[0])
+    return msgspec.structs.replace(shown, message="; ".join(messages))
 
 
 def _interfaces(reports: Iterable[InterfaceReport]) -> tuple[ReportedInterface, ...]:
@@ -116,43 +123,76 @@ def _foreign(heard: Iterable[HeardRouter]) -> tuple[ForeignRouter, ...]:
 
 
 def _active(router: RouterStatus) -> ActiveRouter:
-    failing = (gate.name for gate in router.gates if gate.state is GateState.FAILING)
     return ActiveRouter(
         router=router.router,
         since=router.since,
         reason=router.reason,
-        failing_gates=tuple(failing),
+        failing_gates=_failing_gates(router),
+        missing=router.missing,
+        effective_priority=router.effective_priority,
     )
 
 
 def _abnormal(router: RouterStatus, unreadable: str) -> AbnormalRouter | None:
-    reasons = [
-        *([f"Its newest version cannot be read: {unreadable}"] if unreadable else []),
-        *_state_reasons(router),
-        *_gate_reasons(router),
-    ]
-    if not reasons:
+    reason = _reason(router, unreadable)
+    if not reason:
         return None
-    return AbnormalRouter(router=router.router, state=router.state, reason="; ".join(reasons))
+    takes_part = router.state is not State.INITIALIZE
+    return AbnormalRouter(
+        router=router.router,
+        state=router.state,
+        yielding=router.yielding,
+        withdrawn=router.withdrawn,
+        reason=reason,
+        message=_message(router, unreadable),
+        failing_gates=_failing_gates(router),
+        missing=router.missing,
+        effective_priority=router.effective_priority if takes_part else 0,
+    )
 
 
-def _state_reasons(router: RouterStatus) -> list[str]:
-    if router.yielding:
-        return [f"Yielding: {router.reason}"]
-    return [router.reason or "NotStarted"] if router.state == _INITIALIZE else []
+def _failing_gates(router: RouterStatus) -> tuple[str, ...]:
+    return tuple(gate.name for gate in router.gates if gate.state is GateState.FAILING)
 
 
-def _gate_reasons(router: RouterStatus) -> list[str]:
-    found = [_gate_reason(gate, is_active=router.state == _ACTIVE) for gate in router.gates]
-    return [reason for reason in found if reason]
+def _reason(router: RouterStatus, unreadable: str) -> str:
+    """Return the weightiest thing that is wrong; empty where nothing is.
+
+    What fails where the node is Active is reported with its being Active.
+    """
+    states = {gate.state for gate in router.gates}
+    if unreadable:
+        return Reason.VERSION_UNREADABLE
+    if router.not_in_force:
+        return Reason.NOT_IN_FORCE
+    if router.yielding or router.state is State.INITIALIZE:
+        return router.reason or Reason.NOT_STARTED
+    if router.missing and router.state is not State.ACTIVE:
+        return Reason.PARTLY_PLACED
+    if GateState.FAILING in states and router.state is not State.ACTIVE:
+        return Reason.GATE_FAILING
+    if GateState.UNKNOWN in states:
+        return Reason.GATE_UNKNOWN
+    is_stale = any(gate.stale and gate.state is not GateState.FAILING for gate in router.gates)
+    return Reason.GATE_STALE if is_stale else ""
 
 
-def _gate_reason(gate: GateStatus, *, is_active: bool) -> str:
-    """Return what is wrong with a gate; what fails where the node is Active is told there."""
-    if gate.state is GateState.FAILING and not is_active:
-        return f"Gate {gate.name} fails: {gate.reason}"
+def _message(router: RouterStatus, unreadable: str) -> str:
+    """Return what is wrong as sentences for a person."""
+    sentences = [
+        f"Its newest version cannot be read: {unreadable}" if unreadable else "",
+        f"Its newest version is not in force: {router.not_in_force}" if router.not_in_force else "",
+        router.message,
+        *(_gate_sentence(gate, is_active=router.state is State.ACTIVE) for gate in router.gates),
+    ]
+    return "; ".join(filter(None, sentences))
+
+
+def _gate_sentence(gate: GateStatus, *, is_active: bool) -> str:
+    if gate.state is GateState.FAILING:
+        return "" if is_active else f"Gate {gate.name} fails: {gate.reason}"
     if gate.state is GateState.UNKNOWN:
         return f"Gate {gate.name} is unknown: {gate.reason}"
     if gate.stale:
-        return f"Gate {gate.name} is stale, it was {gate.state.value}: {gate.reason}"
+        return f"Gate {gate.name} is stale, it was {gate.state}: {gate.reason}"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable
 
-from vip_model.vocabulary import State
+from vip_model.vocabulary import Reason, State
 from vip_speaker.engine import clock
 from vip_speaker.engine.announcer import Announcer
 from vip_speaker.engine.compile import (
@@ -24,6 +24,7 @@ from vip_speaker.engine.health import GateBook
 from vip_speaker.engine.holdings import Holdings, Outcome, Removal
 from vip_speaker.engine.instances import RunningInstances
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.obstacles import Obstacles
 from vip_speaker.engine.placement import Placement, place_in_force
 from vip_speaker.engine.prober import Prober
 from vip_speaker.engine.state_file import RouterRecord, record_of
@@ -79,7 +80,7 @@ class Router:
         self._announcer = Announcer()
         self._prober = Prober()
         self.leaving = False
-        self._waiting_for = ""
+        self.obstacles = Obstacles()
         self._since_ns = clock.boottime_ns()
         self.transitions = 0
 
@@ -104,13 +105,6 @@ class Router:
     def since_ns(self) -> int:
         """When the state was entered; an engine that resumed counts from its earlier life."""
         return self._since_ns
-
-    @property
-    def reason(self) -> str:
-        """Why the state is what it is: what the router waits for, or the election's reason."""
-        if self._waiting_for or self._election is None:
-            return self._waiting_for
-        return self._election.reason
 
     @property
     def ended(self) -> bool:
@@ -196,7 +190,7 @@ class Router:
             check_sources(placement.placed.values())
         except UnplannedSourceError as error:
             self._earlier = None  # it was known by another source, if by any
-            self._wait(now, str(error), "SourceChanged", resign=True)
+            self._wait(now, str(error), Reason.SOURCE_CHANGED, resign=True)
             return
         if not self.instances.is_at(placement):
             placement = self._settle(now, placement)
@@ -204,7 +198,7 @@ class Router:
         if self.instances.note_beside(placement.placed) and is_bound:
             self._announcer.start(now, self.instances.running)
         if placement.missing:
-            self._wait(now, placement.why, "NotPlaceable")
+            self._wait(now, placement.why, Reason.NOT_PLACEABLE)
         else:
             self._proceed(now)
         self.judge(now)
@@ -214,7 +208,7 @@ class Router:
         if not any(one.index in indexes for one in self.instances.placed.values()):
             return
         if self._election is not None and self._election.started:
-            self._apply(now, self._election.fault(now, "NotPlaceable"))
+            self._apply(now, self._election.fault(now, Reason.NOT_PLACEABLE))
         self._prober.stop()
         self.instances.close()
 
@@ -272,7 +266,8 @@ class Router:
                 self.address_removed(now, index, address)
             return
         _log.error("Could not bind %s: %s", self.desired.display_name, answer.reason)
-        self._apply(now, self._election.bind_failed(now, answer.reason))
+        self.obstacles.failure = answer.reason
+        self._apply(now, self._election.bind_failed(now, Reason.BIND_FAILED))
 
     def address_removed(self, now: int, index: int, address: Address) -> None:
         """Somebody else removed an address that this router holds, or it expired."""
@@ -284,9 +279,10 @@ class Router:
             self._bind(now)
             self._announcer.start(now, self.instances.running)
         elif removal is Removal.GIVE_UP:
-            reason = f"Somebody removes {address} again and again"
-            _log.error("Gave up %s: %s", self.desired.display_name, reason)
-            self._apply(now, self._election.bind_failed(now, reason))
+            failure = f"Another program removes {address} again and again"
+            self.obstacles.failure = failure
+            _log.error("Gave up %s: %s", self.desired.display_name, failure)
+            self._apply(now, self._election.bind_failed(now, Reason.ADDRESS_REMOVED))
 
     # --- placing ---------------------------------------------------------------------------
 
@@ -294,7 +290,7 @@ class Router:
         """Open sockets there, configure the election; return the place of what has sockets."""
         election, before = self._election, self.instances.placed
         if election is not None and has_moved(before, placement.placed):
-            self._apply(now, election.fault(now, "SourceChanged", resign=True))
+            self._apply(now, election.fault(now, Reason.SOURCE_CHANGED, resign=True))
         placement = self.instances.open(now, placement)
         if placement.missing:
             return placement
@@ -311,9 +307,9 @@ class Router:
     def _proceed(self, now: int) -> None:
         """Everything is there: start, or go on after a fault."""
         assert self._election is not None
-        if self._waiting_for:
+        if self.obstacles.waits_for:
             _log.info("Router %s can run now", self.desired.display_name)
-            self._waiting_for = ""
+            self.obstacles.waits_for = ""
         if self._election.started:
             self._apply(now, self._election.recover(now))
             return
@@ -329,10 +325,10 @@ class Router:
             self._since_ns = earlier.since_ns
             self._record()
 
-    def _wait(self, now: int, what_for: str, reason: str, *, resign: bool = False) -> None:
-        if what_for != self._waiting_for:
+    def _wait(self, now: int, what_for: str, reason: Reason, *, resign: bool = False) -> None:
+        if what_for != self.obstacles.waits_for:
             _log.warning("Router %s waits: %s", self.desired.display_name, what_for)
-            self._waiting_for = what_for
+            self.obstacles.waits_for, self.obstacles.waits_because = what_for, reason
         if self._election is not None and self._election.started:
             self._apply(now, self._election.fault(now, reason, resign=resign))
 
@@ -377,7 +373,7 @@ class Router:
             _log.error("No renewal of %s came through", self.desired.display_name)
             assert self._election is not None
             self._holdings.stop_renewing()  # one that yields leaves them to their lifetime
-            self._apply(now, self._election.bind_failed(now, "AddressesNotRenewed"))
+            self._apply(now, self._election.bind_failed(now, Reason.ADDRESSES_NOT_RENEWED))
         elif serving:
             self._holdings.renew(now)
         else:
@@ -387,7 +383,7 @@ class Router:
         """An Active that cannot make itself heard is one of two before long."""
         if election.state is State.ACTIVE and self.instances.is_mute():
             _log.error("No advert of %s can be sent", self.desired.display_name)
-            self._apply(now, election.bind_failed(now, "AdvertsNotSent"))
+            self._apply(now, election.bind_failed(now, Reason.ADVERTS_NOT_SENT))
 
     def _state_changed(self, now: int, change: StateChanged) -> None:
         self.transitions += 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vip_model.vocabulary import Family, State
+from vip_model.vocabulary import Family, Reason, State
 from vip_speaker.engine.clock import WallClock
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.strangers import Stranger
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, ForeignRouter, InterfaceReport, RouterStatus
+from vip_speaker.vrrp.election import Health
 
 
 def interfaces(view: NetworkView) -> list[InterfaceReport]:
@@ -60,7 +61,10 @@ def _instance(router: Router, position: int, instance: DesiredInstance, since: s
         virtual_router_id=instance.virtual_router_id,
         state=state,
         yielding=election.yielding if election else False,
-        reason=missing or router.reason,
+        withdrawn=election is not None and election.health is Health.WITHDRAWN,
+        reason=Reason.NOT_PLACEABLE if missing else router.obstacles.reason(election),
+        message=missing or router.obstacles.message(election),
+        missing=len(placement.missing) if placement is not None else 0,
         not_in_force=router.instances.not_in_force,
         priority=router.desired.priority,
         effective_priority=election.effective_priority if election else router.desired.priority,
