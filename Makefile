@@ -34,8 +34,8 @@ format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-test: setup ## Run all rings that can run here; the network ring wants root or sudo
-	@hack/pytest
+test: setup ## Run all rings that can run here, side by side; some want root or sudo
+	@hack/test
 
 test-fast: setup ## Run unit, conformance and simulation side by side (a minute)
 	@$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/conformance tests/simulation
@@ -70,16 +70,14 @@ simulate: setup ## Simulate more: SEEDS=20000 for many, SEED=17 to replay one
 	@$(BIN)/python tests/simulation/run.py $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))
 
 demo: setup ## Show it: a Kubernetes cluster, and an address that follows ready pods (root or sudo; KEEP=1)
-	@hack/cluster-packages
-	@hack/kube-binaries >/dev/null
+	@hack/prepare
 	@hack/as-root $(BIN)/python -m vip_lab.demo.kubernetes $(if $(filter-out 0,$(KEEP)),--keep)
 
 demo-bare-metal: setup ## The demo without Kubernetes: three hosts and a client (root or sudo; KEEP=1)
 	@hack/as-root $(BIN)/python -m vip_lab.demo.bare_metal $(if $(filter-out 0,$(KEEP)),--keep)
 
 cluster-up: setup ## Start a Kubernetes cluster of three nodes in network namespaces (root or sudo)
-	@hack/cluster-packages
-	@hack/kube-binaries >/dev/null
+	@hack/prepare
 	@hack/as-root $(BIN)/python -m vip_lab.cluster up
 
 cluster-down: setup ## End that cluster and remove everything of it

@@ -6,6 +6,7 @@ report has the last words of what its fixtures started. A run that is told to en
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -13,7 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import pytest
 
-from support.figures import FIGURES, Figure
+from support import figures
+from support.figures import Figure
+from support.lanes import report
 from support.quick_time import quick_time
 from support.rings import (
     RINGS,
@@ -52,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = ExitStack()
     stack.enter_context(ending_on_sigterm())
     config.add_cleanup(stack.close)
+    report.register(config)
 
 
 @pytest.fixture(autouse=True)
@@ -91,18 +95,12 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
     """Note something measured; all of it is printed at the end of the run."""
-    notes = request.config.stash.setdefault(FIGURES, [])
-
-    def note(what: str, value: object) -> None:
-        shown = f"{value:.3f} s" if isinstance(value, float) else str(value)
-        notes.append(f"{request.node.name}: {what}: {shown}")
-
-    return note
+    return functools.partial(figures.note, request.node)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the tests measured."""
-    notes = terminalreporter.config.stash.get(FIGURES, [])
+    notes = list(figures.notes(terminalreporter))
     if notes:
         terminalreporter.section("measured")
     for line in notes:

@@ -20,6 +20,8 @@ TEMPLATE_KEY = "daemonset.yaml"
 DIGEST_ANNOTATION = "vip-operator.io/template-digest"
 
 _DIGEST_CHARACTERS = 16
+# What client-go puts before the tenth such note within ten minutes, and before every later one.
+_COMBINED = "(combined from similar events): "
 _BEGINNING_OF_A_REFUSAL = "Error creating: "
 
 
@@ -102,7 +104,7 @@ def refusal(note: str, name: str) -> str:
 
     Each attempt has another name for its pod, which is left out: the same reason is the same text.
     """
-    why = note.removeprefix(_BEGINNING_OF_A_REFUSAL)
+    why = note.removeprefix(_COMBINED).removeprefix(_BEGINNING_OF_A_REFUSAL)
     return re.sub(rf'"{re.escape(name)}-[a-z0-9]*"', f'"{name}-*"', why)
 
 

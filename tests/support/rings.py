@@ -18,8 +18,8 @@ RINGS = ("unit", "conformance", "simulation", "api", "network", "cluster")
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 
-# What hack/pytest says if it tried to make what nodes need; the fixtures would only try again.
-_FAILURE = "VIP_CLUSTER_FAILURE"
+# Set where making what nodes need was tried and failed; the fixtures would only try again.
+CLUSTER_FAILURE = "VIP_CLUSTER_FAILURE"
 _NETWORK_TOOLS = ("ip", "ping", "nsenter")
 
 
@@ -44,7 +44,7 @@ def why_no_cluster_ring() -> str | None:
     that skips everything and calls that a success.
     """
     if not by_kind():
-        return why_no_network_ring() or why_no_cluster() or os.environ.get(_FAILURE)
+        return why_no_network_ring() or why_no_cluster() or os.environ.get(CLUSTER_FAILURE)
     reason = why_no_kind() or why_no_network_ring()
     if reason is not None:
         raise pytest.UsageError(f"VIP_CLUSTER=kind {reason}")

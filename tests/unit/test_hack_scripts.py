@@ -12,6 +12,7 @@ import pytest
 
 from support.fake_commands import FakeCommands
 from support.rings import ROOT
+from vip_lab.wait import until
 
 _AS_ROOT = """\
 [ "$1" != --why-not ] || exit 0
@@ -131,7 +132,7 @@ def test_everything_is_installed_in_one_way() -> None:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """A checkout where everything can be made and every test passes."""
     monkeypatch.delenv("VIP_CLUSTER_FAILURE", raising=False)
-    made = Checkout(tmp_path / "checkout", "pytest")
+    made = Checkout(tmp_path / "checkout", "pytest", "cluster-images")
     for path in ("hack/kube-binaries", "hack/cluster-packages", ".venv/bin/python"):
         made.add(path, "exit 0")
     made.add(".venv/bin/pytest", 'echo "ran: ${VIP_CLUSTER_FAILURE-nothing failed}"')
@@ -176,6 +177,49 @@ def test_an_interrupted_making_ends_the_run(checkout: Checkout) -> None:
     assert "ran" not in done.stdout
 
 
+@pytest.fixture
+def preparing(tmp_path: Path) -> Checkout:
+    """A checkout where binaries and images are made at once."""
+    made = Checkout(tmp_path / "checkout", "prepare")
+    made.add("hack/kube-binaries", "exit 0")
+    made.add("hack/cluster-images", "exit 0")
+    return made
+
+
+def test_images_are_made_while_binaries_compile(preparing: Checkout) -> None:
+    """Each of the two ends only once the other has begun."""
+    meet = "touch {ours}; until [ -e {theirs} ]; do sleep 0.01; done"
+    preparing.add("hack/kube-binaries", meet.format(ours="binaries", theirs="images"))
+    preparing.add("hack/cluster-images", meet.format(ours="images", theirs="binaries"))
+    assert preparing.run("hack/prepare").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "expected"),
+    [
+        ("hack/kube-binaries", 1, 1),
+        ("hack/cluster-images", 1, 1),
+        ("hack/cluster-images", 3, 0),
+        ("hack/cluster-images", 130, 130),
+    ],
+)
+def test_what_cannot_be_prepared_is_a_failure(
+    preparing: Checkout, program: str, status: int, expected: int
+) -> None:
+    """A part that fails fails the whole; what this machine cannot have is no failure."""
+    preparing.add(program, f"exit {status}")
+    assert preparing.run("hack/prepare").returncode == expected
+
+
+def test_nothing_goes_on_compiling_after_an_interruption(preparing: Checkout) -> None:
+    """Ctrl-C while images are made ends the build and all that it has started."""
+    preparing.add("hack/kube-binaries", "sleep 600 & echo $! >compiler; wait")
+    preparing.add("hack/cluster-images", "until [ -s compiler ]; do sleep 0.01; done; exit 130")
+    assert preparing.run("hack/prepare").returncode == 130
+    compiler = (preparing.directory / "compiler").read_text().strip()
+    until("the compiler to be gone", lambda: not Path(f"/proc/{compiler}").exists(), 10.0)
+
+
 # --- Kubernetes binaries -------------------------------------------------------------------------
 
 
@@ -199,14 +243,16 @@ class Builder:
         monkeypatch.setenv("PATH", f"{self.checkout.directory / 'path'}:/usr/bin:/bin")
         monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
 
-    def build(self) -> str:
+    def build(self, *, succeeds: bool = True) -> str:
         """Build, and return what was said meanwhile."""
         done = self.checkout.run(
             "hack/kube-binaries", VIP_OPERATOR_CACHE=str(self.cache), PYTHON=str(self.python)
         )
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode == 0) == succeeds, done.stderr
         links = Path(done.stdout.strip())
-        assert all((links / name).exists() for name in ("etcd", "kubelet", "kubectl"))
+        assert not succeeds or all(
+            (links / name).exists() for name in ("etcd", "kubelet", "kubectl")
+        )
         return done.stderr
 
     def names(self) -> list[str]:
@@ -252,6 +298,27 @@ def test_go_is_installed_once(builder: Builder) -> None:
     _forget_the_build(builder)
     (builder.cache / _go(builder) / ".whole").unlink()
     assert "installing the wheel" in builder.build()
+
+
+def test_a_build_says_how_far_it_is(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for minutes reads how many, of how many, and what has been done."""
+    monkeypatch.setenv("VIP_SECONDS_BETWEEN_WORDS", "0.2")
+    slow = "[ $1 != build ] || { echo go: downloading x >&2; echo x/y >&2; sleep 1; }\n"
+    builder.checkout.add("go", slow + _GO)
+    said = builder.build()
+    words = (
+        r": 0:0\d of usually 6:00: 1 of at most \d+ modules downloaded, 1 of \d+ packages compiled"
+    )
+    assert re.search(words, said)
+
+
+def test_a_failed_build_says_why(builder: Builder) -> None:
+    """The compiler's last words are shown, without the list of what was downloaded."""
+    failing = "[ $1 != build ] || { echo go: downloading x >&2; echo no space >&2; exit 1; }\n"
+    builder.checkout.add("go", failing + _GO)
+    said = builder.build(succeeds=False)
+    assert "no space" in said
+    assert "downloading x" not in said
 
 
 def _forget_the_build(builder: Builder) -> None:

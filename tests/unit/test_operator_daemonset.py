@@ -127,6 +127,12 @@ def test_a_refusal_is_the_same_text_for_every_pod() -> None:
     assert refusal("something else", "vip-speaker") == "something else"
 
 
+def test_a_refusal_that_is_told_often_is_the_same_text() -> None:
+    """Kubernetes marks the tenth Event of a kind and all later ones; users need not read that."""
+    combined = f"(combined from similar events): {POD_SECURITY}"
+    assert refusal(combined, "vip-speaker") == refusal(POD_SECURITY, "vip-speaker")
+
+
 def test_a_refusal_counts_while_pods_are_missing() -> None:
     """An Event counts only where nodes lack a pod, and only of the DaemonSet that it is about."""
     refusals = Refusals()

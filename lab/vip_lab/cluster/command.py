@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from vip_lab.cluster import images, service, store
-from vip_lab.cluster.packages import why_no_cluster
+from vip_lab.cluster.packages import why_no_images
 from vip_lab.cluster.say import say
 from vip_lab.lan import ending_on_sigterm
 from vip_lab.namespaces import LabError
@@ -71,11 +71,12 @@ def _status() -> int:
 
 
 def _images() -> int:
-    reason = why_no_cluster()
+    reason = why_no_images()
     if reason is not None:
         say(f"no images: a cluster {reason}")
         return _NOT_HERE
-    store.golden(images.usual())
+    with ending_on_sigterm():
+        store.golden(images.usual())
     return 0
 
 

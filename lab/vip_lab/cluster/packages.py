@@ -28,18 +28,23 @@ def missing_packages() -> list[str]:
 
 def why_no_cluster() -> str | None:
     """Return why no cluster can be started here, None if it can."""
+    reason = why_no_images() or binaries.why_no_binaries()
+    if reason is not None:
+        return reason
+    lacking = [name for name in NODE_BINARIES if not os.access(binaries.path(name), os.X_OK)]
+    if lacking:
+        return f"needs {', '.join(lacking)}: `make kube-binaries` builds them"
+    return None
+
+
+def why_no_images() -> str | None:
+    """Return why what nodes hold cannot be made here, or would be of no use; None if it can."""
     if os.geteuid() != 0:
         return "needs root for namespaces and mounts: run it as root or with sudo"
     if platform.machine() != "x86_64":
         return (
             f"needs an x86_64 machine, as its pause image is for that; this is {platform.machine()}"
         )
-    reason = binaries.why_no_binaries()
-    if reason is not None:
-        return reason
-    lacking = [name for name in NODE_BINARIES if not os.access(binaries.path(name), os.X_OK)]
-    if lacking:
-        return f"needs {', '.join(lacking)}: `make kube-binaries` builds them"
     packages = missing_packages()
     if packages:
         return f"needs the packages {', '.join(packages)}: `hack/cluster-packages` installs them"

@@ -1,11 +1,14 @@
-"""What the cluster tells the person who waits for it: one line per slow step, on stderr."""
+"""What the cluster tells the person who waits for it: a line per slow step, and how far it is."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_SECONDS_BETWEEN_WORDS = 20.0
 
 
 def say(text: str) -> None:
@@ -15,8 +18,20 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(what: str, usual: str) -> Iterator[None]:
-    """Say what is done and how long that usually takes, and how long it took."""
+    """Say what is done, how long that usually takes, has been taking, and took."""
     say(f"{what} (usually {usual})")
     began = time.monotonic()
-    yield
+    done = threading.Event()
+
+    def follow() -> None:
+        while not done.wait(_SECONDS_BETWEEN_WORDS):
+            say(f"  {what}: {time.monotonic() - began:.0f} s of usually {usual}")
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        done.set()
+        follower.join()
     say(f"  done in {time.monotonic() - began:.1f} s")
