@@ -12,8 +12,8 @@ import statistics
 import sys
 import time
 
-from vip_model.inputs import PlanInputs, ServiceEndpoints
-from vip_model.plan import Plan, plan
+from vip_model.planning.inputs import PlanInputs, ServiceEndpoints
+from vip_model.planning.plan import Plan, plan
 from vip_model.resources.base import API_VERSION
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.node import Node

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from vip_model.crd import definitions
-from vip_model.reference import PAGES, with_tables
+from vip_model.schema.crd import definitions
+from vip_model.schema.reference import PAGES, with_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "# Generated from model/vip_model by `make crds`; do not edit.\n"

@@ -44,7 +44,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 # Each command imports its own: `plan` must be quick, and works where kopf is not installed.
 def _run(parsed: argparse.Namespace) -> int:
     try:
-        from vip_model.inputs import AddressPolicy  # noqa: PLC0415
+        from vip_model.planning.inputs import AddressPolicy  # noqa: PLC0415
         from vip_operator import run  # noqa: PLC0415
         from vip_operator.core import settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -68,7 +68,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
 def _cleanup(parsed: argparse.Namespace) -> int:
     try:
-        from vip_operator import cleanup  # noqa: PLC0415
+        from vip_operator.commands import cleanup  # noqa: PLC0415
         from vip_operator.core import settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         return _complain_of_missing(error)
@@ -90,8 +90,8 @@ def _complain_of_missing(error: ModuleNotFoundError) -> int:
 def _plan(parsed: argparse.Namespace) -> int:
     import msgspec  # noqa: PLC0415
 
-    from vip_operator import manifests  # noqa: PLC0415
-    from vip_operator.dry_run import document, dry_run, text  # noqa: PLC0415
+    from vip_operator.commands import manifests  # noqa: PLC0415
+    from vip_operator.commands.dry_run import document, dry_run, text  # noqa: PLC0415
 
     try:
         documents = manifests.read(parsed.filename)

@@ -18,14 +18,14 @@ from typing import Protocol
 from vip_kube.backoff import Backoff
 from vip_kube.errors import ApiError, UnreachableError
 from vip_operator.core.changes import RouterChange, StatusChange
-from vip_operator.core.facts import Moment
+from vip_operator.core.known.round_inputs import Moment
+from vip_operator.core.known.snapshot import Snapshot
+from vip_operator.core.known.store import Store
 from vip_operator.core.reconcile import Reconciler, Round
-from vip_operator.core.snapshot import Snapshot
-from vip_operator.core.store import Store
-from vip_operator.guard import Guard
 from vip_operator.log import Trouble
-from vip_operator.report import Tally
-from vip_operator.write import Written
+from vip_operator.pages.report import Tally
+from vip_operator.writing.guard import Guard
+from vip_operator.writing.write import Written
 
 _QUIET_SECONDS = 0.005
 _LONGEST_DEBOUNCE_SECONDS = 0.05

@@ -20,21 +20,21 @@ from vip_kube.kinds import ENDPOINT_SLICES, LEASES, PODS, Kind
 from vip_kube.reflector import Reflector
 from vip_model.__about__ import __version__
 from vip_operator import log
+from vip_operator.core.known.store import Store
 from vip_operator.core.reconcile import Reconciler
 from vip_operator.core.settings import OperatorSettings
-from vip_operator.core.store import Store
-from vip_operator.daemonset_keeper import DaemonSetKeeper
-from vip_operator.feed import Feed, ReflectorFeed
-from vip_operator.follow import Follower
-from vip_operator.guard import Guard
-from vip_operator.kopf_thread import Hear, KopfThread
-from vip_operator.leader import Leader, LeadershipLostError
 from vip_operator.loop import Loop, Parts
-from vip_operator.relist import Relister
-from vip_operator.report import Report
-from vip_operator.serve import serve
-from vip_operator.watch import KINDS, Watch
-from vip_operator.write import Writer
+from vip_operator.pages.report import Report
+from vip_operator.pages.serve import serve
+from vip_operator.speakers.daemonset_keeper import DaemonSetKeeper
+from vip_operator.watching.feed import Feed, ReflectorFeed
+from vip_operator.watching.follow import Follower
+from vip_operator.watching.kopf_thread import Hear, KopfThread
+from vip_operator.watching.relist import Relister
+from vip_operator.watching.watch import KINDS, Watch
+from vip_operator.writing.guard import Guard
+from vip_operator.writing.leader import Leader, LeadershipLostError
+from vip_operator.writing.write import Writer
 
 EXIT_FAILED = 1
 EXIT_LOST = 3

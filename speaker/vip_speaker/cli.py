@@ -83,31 +83,31 @@ def _status(parsed: argparse.Namespace) -> int:
 
     import msgspec  # noqa: PLC0415
 
-    from vip_speaker import status  # noqa: PLC0415
+    from vip_speaker import status_command  # noqa: PLC0415
 
     try:
-        answer = status.fetch(parsed.socket)
-    except status.NoAnswerError as error:
+        answer = status_command.fetch(parsed.socket)
+    except status_command.NoAnswerError as error:
         print(error, file=sys.stderr)
         return EXIT_PROBLEM
     if parsed.json:
-        print(msgspec.json.format(msgspec.json.encode(status.document(answer))).decode())
+        print(msgspec.json.format(msgspec.json.encode(status_command.document(answer))).decode())
     else:
-        print(status.table(answer, datetime.now(UTC)))
+        print(status_command.table(answer, datetime.now(UTC)))
     return 0
 
 
 def _probe(parsed: argparse.Namespace) -> int:
-    from vip_speaker import probe  # noqa: PLC0415
+    from vip_speaker import liveness  # noqa: PLC0415
 
-    complaint = probe.why_not_alive(parsed.socket)
+    complaint = liveness.why_not_alive(parsed.socket)
     if complaint:
         print(complaint, file=sys.stderr)
     return EXIT_PROBLEM if complaint else 0
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    from vip_speaker.agent import check  # noqa: PLC0415
+    from vip_speaker.agent.manifests import check  # noqa: PLC0415
 
     findings = check.check(parsed.manifests, parsed.node)
     if findings.text:

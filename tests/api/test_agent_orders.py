@@ -24,7 +24,7 @@ from vip_lab.kubernetes.objects import (
     terminate_pod,
 )
 from vip_model.vocabulary import GateState
-from vip_speaker.agent.cluster import NODE_GATE, PLACE_GATE
+from vip_speaker.agent.kubernetes.routers import NODE_GATE, PLACE_GATE
 from vip_speaker.messages import Desired, Verdicts
 
 # --- orders --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.objects import make_node
 from vip_model.vocabulary import Family
-from vip_speaker.agent.heartbeat import APPLIED_REVISION, lease_name
+from vip_speaker.agent.kubernetes.heartbeat import APPLIED_REVISION, lease_name
 from vip_speaker.messages import ForeignRouter, StatusRequest
 
 ROLES = """

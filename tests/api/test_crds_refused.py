@@ -12,8 +12,8 @@ from vip_kube.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUT
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.kubectl import Kubectl
-from vip_model.inputs import AddressPolicy, PlanInputs, Settings
-from vip_model.plan import plan
+from vip_model.planning.inputs import AddressPolicy, PlanInputs, Settings
+from vip_model.planning.plan import plan
 
 ADDRESS = "192.0.2.100"
 WEB = {"name": "web", "httpGet": {"port": 80}}

@@ -13,7 +13,7 @@ from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_model.vocabulary import GateState
-from vip_speaker.agent.heartbeat import APPLIED_REVISION, lease_name
+from vip_speaker.agent.kubernetes.heartbeat import APPLIED_REVISION, lease_name
 
 
 def router(

@@ -10,19 +10,19 @@ from typing import Any
 import msgspec
 
 from support.resources import lan, vip
-from vip_model.errors import Problem
-from vip_model.inputs import PlanInputs, Service
-from vip_model.plan import plan
+from vip_model.planning.inputs import PlanInputs, Service
+from vip_model.planning.plan import plan
 from vip_model.resources.metadata import Condition
 from vip_model.resources.node import Node
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, Speaker
 from vip_model.resources.virtual_ip import VirtualIP, VirtualIPStatus
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.errors import Problem
 from vip_model.vocabulary import State
 from vip_operator.core.changes import EmitEvent, SetIngress, SetStatus
-from vip_operator.core.facts import SECOND_NS, STALE_AFTER_NS, Facts, Heartbeat, Moment
-from vip_operator.core.snapshot import ServiceObject, Snapshot, UnreadableVirtualIP
-from vip_operator.core.statuses import StatusKeeper, StatusRound
+from vip_operator.core.known.round_inputs import SECOND_NS, STALE_AFTER_NS, Facts, Heartbeat, Moment
+from vip_operator.core.known.snapshot import ServiceObject, Snapshot, UnreadableVirtualIP
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper, StatusRound
 
 WEB = "vip.shop.web"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,10 +15,10 @@ from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import RouterSummary, VirtualIP, VirtualIPStatus
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import CreateRouter, DeleteRouter, RouterChange, UpdateRouter
-from vip_operator.core.facts import SECOND_NS, Moment
+from vip_operator.core.known.round_inputs import SECOND_NS, Moment
+from vip_operator.core.known.snapshot import Snapshot, SpeakerLease
 from vip_operator.core.reconcile import Reconciler, Round
 from vip_operator.core.settings import OperatorSettings
-from vip_operator.core.snapshot import Snapshot, SpeakerLease
 
 BEGIN_UTC = datetime(2026, 11, 3, 10, 0, 0, tzinfo=UTC)
 BEGIN_MILLISECONDS = int(BEGIN_UTC.timestamp() * 1000)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vip_model.parse import parse_document
-from vip_model.plan import Plan
+from vip_model.planning.plan import Plan
 from vip_model.resources.base import API_VERSION
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.node import Node, NodeAddress, NodeStatus
@@ -19,6 +18,7 @@ from vip_model.resources.speaker import (
 )
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.parse import parse_document
 
 
 def vip_document(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_engine import until
-from vip_speaker import cli, probe
+from vip_speaker import cli, liveness
 from vip_speaker.agent import alive
 
 
@@ -71,7 +71,7 @@ async def test_a_hung_agent_is_not_alive(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """An agent that listens and does not answer within the time ends the command with 1."""
-    monkeypatch.setattr(probe, "_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(liveness, "_TIMEOUT_SECONDS", 0.05)
     began = time.monotonic()
     assert await ask(path) == 1
     assert time.monotonic() - began < 3

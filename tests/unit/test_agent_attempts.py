@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from vip_kube.errors import ApiError, UnreachableError
-from vip_speaker.agent.attempts import Attempts, NotYetError
-from vip_speaker.agent.problem_log import ProblemLog
+from vip_speaker.agent.kubernetes.attempts import Attempts, NotYetError
+from vip_speaker.agent.kubernetes.problem_log import ProblemLog
 
 
 class Write:

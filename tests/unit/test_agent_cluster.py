@@ -9,8 +9,8 @@ import pytest
 
 from vip_model.resources.gate import Gate
 from vip_model.vocabulary import FailureAction
-from vip_speaker.agent.cluster import NODE_GATE, PLACE_GATE, ClusterState, View
 from vip_speaker.agent.desired import WantedGate
+from vip_speaker.agent.kubernetes.routers import NODE_GATE, PLACE_GATE, ClusterState, View
 from vip_speaker.engine import cache
 from vip_speaker.messages import DesiredGate, DesiredRouter
 

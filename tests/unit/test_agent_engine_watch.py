@@ -9,8 +9,8 @@ import pytest
 
 from support.fake_engine import until
 from support.statuses import status
-from vip_speaker.agent import engine_watch
-from vip_speaker.agent.engine_watch import EngineWatch
+from vip_speaker.agent.kubernetes import engine_watch
+from vip_speaker.agent.kubernetes.engine_watch import EngineWatch
 from vip_speaker.messages import Status
 
 

@@ -14,8 +14,8 @@ from support.fake_engine import until
 from support.speaker_api import NODE, SpeakerApi
 from vip_kube.access import Access
 from vip_kube.kinds import VIRTUAL_ROUTERS
-from vip_speaker.agent import kubernetes
-from vip_speaker.agent.kubernetes import KubernetesSource
+from vip_speaker.agent.kubernetes import source
+from vip_speaker.agent.kubernetes.source import KubernetesSource
 from vip_speaker.agent.main import Agent
 from vip_speaker.settings import Settings
 
@@ -96,7 +96,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     """The engine runs the router as Backup, and writing takes time in which others could write."""
     api = SpeakerApi({VIRTUAL_ROUTERS: (VIRTUAL_ROUTER,)})
     api.answers_in_seconds = 0.1
-    monkeypatch.setattr(kubernetes, "Client", api)
+    monkeypatch.setattr(source, "Client", api)
     scene = Scene(api, tmp_path / "engine.sock")
     try:
         await scene.start()

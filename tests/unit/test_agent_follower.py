@@ -10,9 +10,9 @@ import pytest
 
 from support.fake_engine import until
 from support.manifests import virtual_ip
-from vip_speaker.agent import files, follower
-from vip_speaker.agent.follower import Follower
-from vip_speaker.agent.static import NodePlan
+from vip_speaker.agent.manifests import files, follower
+from vip_speaker.agent.manifests.follower import Follower
+from vip_speaker.agent.manifests.static import NodePlan
 
 WEB = virtual_ip("web", "192.0.2.100", 51)
 DATABASE = virtual_ip("database", "192.0.2.101", 52)

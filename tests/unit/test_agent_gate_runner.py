@@ -10,7 +10,7 @@ import pytest
 from vip_model.resources.gate import Gate
 from vip_model.vocabulary import GateState
 from vip_speaker.agent.desired import WantedGate
-from vip_speaker.agent.gate_runner import GateRunner
+from vip_speaker.agent.gates import GateRunner
 from vip_speaker.agent.report import GateDetail
 from vip_speaker.gates.verdict import Outcome, Tally
 from vip_speaker.messages import Verdict, Verdicts

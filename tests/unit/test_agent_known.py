@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vip_model.vocabulary import Family
-from vip_speaker.agent.cluster import ClusterState
+from vip_speaker.agent.kubernetes.routers import ClusterState
 from vip_speaker.messages import KnownRouter
 
 

@@ -16,10 +16,10 @@ from support.fake_engine import FakeEngine, serving, until
 from support.manifests import http_gate, virtual_ip
 from vip_model.resources.gate import Gate
 from vip_model.vocabulary import GateState
-from vip_speaker import probe
-from vip_speaker.agent import files
+from vip_speaker import liveness
 from vip_speaker.agent import main as main_module
 from vip_speaker.agent.main import Agent, source_of
+from vip_speaker.agent.manifests import files
 from vip_speaker.gates import http_get
 from vip_speaker.gates.periodic import PeriodicGate
 from vip_speaker.gates.surroundings import Site
@@ -128,7 +128,7 @@ async def test_a_taken_port_is_no_reason_to_end_the_agent(
         async with running(file, settings):
             await until(lambda: "another program uses that port" in caplog.text)
             await until(path.exists)
-            assert await asyncio.to_thread(probe.why_not_alive, str(path)) == ""
+            assert await asyncio.to_thread(liveness.why_not_alive, str(path)) == ""
 
 
 async def test_verdicts_reach_the_engine(file: Path, backend: Backend) -> None:

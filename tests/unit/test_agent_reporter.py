@@ -14,10 +14,10 @@ from support.statuses import router_status, status
 from vip_kube.client import Client
 from vip_model.resources.speaker import SpeakerStatus
 from vip_model.vocabulary import GateState, Reason
-from vip_speaker.agent import reporter as module
-from vip_speaker.agent import speaker_status
-from vip_speaker.agent.reporter import Reporter
-from vip_speaker.agent.start_gate import NodeWatch
+from vip_speaker.agent.kubernetes import reporter as module
+from vip_speaker.agent.kubernetes import speaker_status
+from vip_speaker.agent.kubernetes.reporter import Reporter
+from vip_speaker.agent.kubernetes.start_gate import NodeWatch
 from vip_speaker.messages import GateStatus, Status
 
 LONG = 3600.0

@@ -9,7 +9,7 @@ import pytest
 from support.statuses import router_status, status
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, ReportedInterface
 from vip_model.vocabulary import Family, GateState, Reason, State
-from vip_speaker.agent.speaker_status import to_document, with_engine, without_engine
+from vip_speaker.agent.kubernetes.speaker_status import to_document, with_engine, without_engine
 from vip_speaker.messages import GateStatus, InterfaceReport
 
 FEATURES = ("gate/pods",)

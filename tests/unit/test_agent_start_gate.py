@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vip_model.vocabulary import GateState
-from vip_speaker.agent.start_gate import NodeWatch, StartGate, internal_address, is_ready
+from vip_speaker.agent.kubernetes.start_gate import NodeWatch, StartGate, internal_address, is_ready
 
 BOOT = "this-boot"
 

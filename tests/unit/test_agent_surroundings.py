@@ -10,7 +10,7 @@ import pytest
 from vip_kube.client import Selection
 from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, Kind
 from vip_kube.reflector import Handler
-from vip_speaker.agent.surroundings import ClusterSurroundings, local_pod, service_view
+from vip_speaker.agent.kubernetes.surroundings import ClusterSurroundings, local_pod, service_view
 from vip_speaker.gates.surroundings import LocalPod, ServiceView
 
 

@@ -15,16 +15,16 @@ import yaml
 from support.openapi import misfits, schemas
 from support.resources import lan, vip, vip_document
 from support.rings import ROOT
-from vip_model.crd import definitions
-from vip_model.crd_rules import VIRTUAL_IP, VIRTUAL_IP_POOL
-from vip_model.fields import fields_of, walk
-from vip_model.inputs import PlanInputs
-from vip_model.plan import plan
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import plan
 from vip_model.resources.base import Part
 from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.crd import definitions
+from vip_model.schema.crd_rules import VIRTUAL_IP, VIRTUAL_IP_POOL
+from vip_model.schema.fields import fields_of, walk
 
 KINDS: dict[str, type[Part]] = {
     "virtualips": VirtualIP,
@@ -71,9 +71,9 @@ def test_files_hold_the_definitions() -> None:
 
 
 def test_the_module_prints_the_definitions() -> None:
-    """`python -m vip_model.crd` prints each definition as one line of JSON."""
+    """`python -m vip_model.schema.crd` prints each definition as one line of JSON."""
     run = subprocess.run(
-        [sys.executable, "-m", "vip_model.crd"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "vip_model.schema.crd"], capture_output=True, text=True, check=True
     )
     assert [json.loads(line) for line in run.stdout.splitlines()] == list(definitions().values())
 

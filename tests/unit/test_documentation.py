@@ -14,13 +14,13 @@ from support.statuses import router_status, status
 from support.tree import our_files
 from vip_model import vocabulary
 from vip_model.__about__ import __version__
-from vip_model.parse import parse_documents
-from vip_model.reference import PAGES
 from vip_model.resources import enums
+from vip_model.schema.parse import parse_documents
+from vip_model.schema.reference import PAGES
 from vip_model.vocabulary import GateState, Use
-from vip_operator import metrics as operator_metrics
-from vip_operator.report import Report as OperatorReport
-from vip_operator.report import Tally
+from vip_operator.pages import metrics as operator_metrics
+from vip_operator.pages.report import Report as OperatorReport
+from vip_operator.pages.report import Tally
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, GateDetail, Report
 from vip_speaker.engine.instance import SEND_FAILED

@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.resources import vip
-from vip_model import validation
-from vip_model.fields import fields_of
 from vip_model.resources.gate import Gate, HTTPGetProbe, TCPSocketProbe
+from vip_model.schema import validation
+from vip_model.schema.fields import fields_of
 from vip_speaker.gates import registry
 
 HOST, PATH = (fields_of(HTTPGetProbe)[name].limits.pattern for name in ("host", "path"))

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from support.fake_surroundings import FakeSurroundings, pod
+from vip_model.planning.selectors import in_words, matches
 from vip_model.resources.gate import Gate, LabelSelector
-from vip_model.selectors import in_words, matches
 from vip_model.vocabulary import GateState
 from vip_speaker.gates import registry
 from vip_speaker.gates.pods import ProbedPod, judge_probed

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from vip_model.resources.gate import CLUSTER_GATE_KINDS, GATE_KINDS, Gate
-from vip_model.support import BUILT_GATE_KINDS
+from vip_model.schema.support import BUILT_GATE_KINDS
 from vip_model.vocabulary import GateState
 from vip_speaker import gates
 from vip_speaker.agent.desired import ENGINE_GATE_KINDS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vip_model.addresses import AddressError, is_valid, parse_address
+from vip_model.schema.addresses import AddressError, is_valid, parse_address
 
 
 @pytest.mark.parametrize(

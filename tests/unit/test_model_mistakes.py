@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from support.resources import vip_document
-from vip_model.errors import ConfigError
-from vip_model.keepalived import counterpart
-from vip_model.parse import parse_document, parse_documents
-from vip_model.scalars import UnclearText
+from vip_model.schema.errors import ConfigError
+from vip_model.schema.keepalived import counterpart
+from vip_model.schema.parse import parse_document, parse_documents
+from vip_model.schema.scalars import UnclearText
 
 
 def problems_of(content: object) -> dict[str, str]:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from support.resources import vip, vip_document
-from vip_model.errors import ConfigError
-from vip_model.parse import parse_document, parse_documents
 from vip_model.resources.enums import PreemptionChoice
 from vip_model.resources.gate import GATE_KINDS
 from vip_model.resources.node import Node
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.errors import ConfigError
+from vip_model.schema.parse import parse_document, parse_documents
 
 
 def problems_of(content: object) -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from support.rings import ROOT
-from vip_model.fields import walk
-from vip_model.reference import PAGES, with_tables
 from vip_model.resources.base import Part
 from vip_model.resources.pool import VirtualIPPoolSpec
 from vip_model.resources.virtual_ip import VirtualIPSpec
-from vip_model.support import UNBUILT_FIELDS
+from vip_model.schema.fields import walk
+from vip_model.schema.reference import PAGES, with_tables
+from vip_model.schema.support import UNBUILT_FIELDS
 
 PAGE = (ROOT / "docs/reference.md").read_text()
 ROWS = {line.split("`")[1]: line for line in PAGE.splitlines() if line.startswith("| `spec.")}

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from support.resources import vip
-from vip_model import validation
-from vip_model.fields import walk
-from vip_model.limits import check_limits
 from vip_model.resources.base import Part
 from vip_model.resources.pool import VirtualIPPoolSpec
 from vip_model.resources.speaker import SpeakerStatus
 from vip_model.resources.virtual_ip import VirtualIPSpec
 from vip_model.resources.virtual_router import VirtualRouterSpec
-from vip_model.support import BUILT_GATE_KINDS, UNBUILT_FIELDS, unsupported
+from vip_model.schema import validation
+from vip_model.schema.fields import walk
+from vip_model.schema.limits import check_limits
+from vip_model.schema.support import BUILT_GATE_KINDS, UNBUILT_FIELDS, unsupported
 
 
 def gate(name: str = "web", **changes: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import pytest
 
 from support.operator_facts import WEB, Cluster, events, service, unreadable
 from vip_model.vocabulary import Reason, State
-from vip_operator.core.announcements import MOST_CHARACTERS
 from vip_operator.core.changes import EventType
-from vip_operator.core.statuses import StatusKeeper
+from vip_operator.core.reporting.events import MOST_CHARACTERS
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
 
 class Crier:

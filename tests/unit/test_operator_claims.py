@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 
 from support.operator_facts import WEB, Cluster
-from vip_operator.core.claims import Claim, ClaimKeeper, Holding, Standing, ToldHolder, settling_ns
-from vip_operator.core.facts import SECOND_NS
-from vip_operator.core.reports import gather
+from vip_operator.core.holders.holder import (
+    Claim,
+    ClaimKeeper,
+    Holding,
+    Standing,
+    ToldHolder,
+    settling_ns,
+)
+from vip_operator.core.known.round_inputs import SECOND_NS
+from vip_operator.core.known.speaker_reports import gather
 
 
 class Court:

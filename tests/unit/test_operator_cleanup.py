@@ -10,7 +10,7 @@ from support.fake_api import FakeApi, answer, refuse, serving
 from vip_kube.client import Client
 from vip_kube.errors import ApiError
 from vip_kube.kinds import VIRTUAL_ROUTERS
-from vip_operator.cleanup import cleanup
+from vip_operator.commands.cleanup import cleanup
 
 
 async def clean_up(api: FakeApi) -> None:

@@ -12,8 +12,8 @@ from support.operator_facts import START, WEB, Cluster, clock, statuses, unreada
 from support.resources import lan
 from vip_model.resources.metadata import Condition
 from vip_model.vocabulary import Reason, State
-from vip_operator.core.conditions import TYPES, merged
-from vip_operator.core.statuses import StatusKeeper
+from vip_operator.core.reporting.conditions import TYPES, merged
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
 
 def judged(prepare: Callable[[Cluster], object] = lambda _cluster: None, **spec: Any) -> Cluster:

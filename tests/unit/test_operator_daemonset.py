@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from vip_operator.daemonset import (
+from vip_operator.speakers.daemonset import (
     DIGEST_ANNOTATION,
     TEMPLATE_KEY,
     Refusals,

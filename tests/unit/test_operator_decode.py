@@ -8,16 +8,16 @@ import msgspec
 import pytest
 
 from support.resources import lan, router_of, vip, vip_document
-from vip_model.inputs import PlanInputs, Pod
-from vip_model.plan import plan
+from vip_model.planning.inputs import PlanInputs, Pod
+from vip_model.planning.plan import plan
 from vip_model.resources.node import Node
 from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.validation import findings
-from vip_operator.core.decode import DecodeError, decode
-from vip_operator.core.snapshot import (
+from vip_model.schema.validation import findings
+from vip_operator.core.known.decode import DecodeError, decode
+from vip_operator.core.known.snapshot import (
     EndpointSliceObject,
     ServiceObject,
     SpeakerLease,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from vip_operator.core.election import (
+from vip_operator.core.known.round_inputs import SECOND_NS
+from vip_operator.core.leader_election import (
     LEASE_SECONDS,
     RENEW_DEADLINE_NS,
     RETRY_NS,
@@ -21,7 +22,6 @@ from vip_operator.core.election import (
     Wait,
     Write,
 )
-from vip_operator.core.facts import SECOND_NS
 
 LEASE_NS = LEASE_SECONDS * SECOND_NS
 

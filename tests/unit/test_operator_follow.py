@@ -13,9 +13,9 @@ import pytest
 from support.fake_api import FakeApi, answer, serving
 from vip_kube.backoff import Backoff
 from vip_kube.client import Client
-from vip_operator.follow import Follower
-from vip_operator.kopf_thread import Hear, KopfThread
-from vip_operator.watch import KINDS, Watch
+from vip_operator.watching.follow import Follower
+from vip_operator.watching.kopf_thread import Hear, KopfThread
+from vip_operator.watching.watch import KINDS, Watch
 
 
 async def until(look: Callable[[], object]) -> None:

@@ -17,7 +17,7 @@ from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_router import RouterInstance, VirtualRouter, VirtualRouterSpec
 from vip_model.vocabulary import Family
 from vip_operator.core.changes import CreateRouter, SetIngress, UpdateRouter
-from vip_operator.guard import Guard
+from vip_operator.writing.guard import Guard
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CLEAR = SetIngress("shop", "nginx", "uid", "7", ())

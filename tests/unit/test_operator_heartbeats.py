@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vip_operator.core.facts import SECOND_NS, STALE_AFTER_NS
-from vip_operator.core.heartbeats import PAUSE_NS, Heartbeats
-from vip_operator.core.snapshot import SpeakerLease
+from vip_operator.core.known.heartbeats import PAUSE_NS, Heartbeats
+from vip_operator.core.known.round_inputs import SECOND_NS, STALE_AFTER_NS
+from vip_operator.core.known.snapshot import SpeakerLease
 
 
 def lease(node: str, resource_version: str, applied_revision: int = 0) -> SpeakerLease:

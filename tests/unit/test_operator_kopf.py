@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.fake_api import FakeApi, serving
-from vip_operator import kopf_thread
-from vip_operator.kopf_thread import KopfThread
-from vip_operator.watch import KINDS
+from vip_operator.watching import kopf_thread
+from vip_operator.watching.kopf_thread import KopfThread
+from vip_operator.watching.watch import KINDS
 
 
 async def until(look: Callable[[], object]) -> None:

@@ -13,8 +13,8 @@ from aiohttp import web
 from support.fake_api import Asked, FakeApi, answer, hang, refuse, serving
 from vip_kube.client import Client
 from vip_kube.kinds import LEASES
-from vip_operator import leader as leaders
-from vip_operator.leader import Leader, LeadershipLostError
+from vip_operator.writing import leader as leaders
+from vip_operator.writing.leader import Leader, LeadershipLostError
 
 pytestmark = pytest.mark.usefixtures("quick_time")
 

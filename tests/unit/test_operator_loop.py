@@ -16,19 +16,19 @@ from vip_kube.access import Access
 from vip_kube.backoff import Backoff
 from vip_kube.client import Client
 from vip_kube.errors import ApiError, UnreachableError
-from vip_model.inputs import PlanInputs
-from vip_model.plan import plan
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import plan
 from vip_operator import loop as loops
 from vip_operator.core.changes import RouterChange, SetIngress, StatusChange
-from vip_operator.core.facts import Moment
+from vip_operator.core.known.round_inputs import Moment
+from vip_operator.core.known.snapshot import Snapshot
+from vip_operator.core.known.store import Store
 from vip_operator.core.reconcile import Reconciler, Round
 from vip_operator.core.settings import OperatorSettings
-from vip_operator.core.snapshot import Snapshot
-from vip_operator.core.store import Store
-from vip_operator.guard import Guard
 from vip_operator.loop import Loop, Parts
-from vip_operator.watch import KINDS
-from vip_operator.write import Written
+from vip_operator.watching.watch import KINDS
+from vip_operator.writing.guard import Guard
+from vip_operator.writing.write import Written
 
 CHANGE = SetIngress("shop", "nginx", "uid", "7", ("192.0.2.1",))
 NOTHING = Round((), (), None, plan(PlanInputs(virtual_ips=())), {}, ())

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from support.planned_cluster import WEB, PlannedCluster, declared
-from vip_operator.core.kubernetes_objects import APPLIED_REVISION, GREATEST_REVISION, read_lease
+from vip_operator.core.known.kubernetes_objects import (
+    APPLIED_REVISION,
+    GREATEST_REVISION,
+    read_lease,
+)
 from vip_operator.core.routers import GREATEST_BELIEVED
 
 

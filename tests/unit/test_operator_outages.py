@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from support.operator_facts import Cluster, events
 from vip_model.vocabulary import Reason
-from vip_operator.core.facts import Heartbeat
-from vip_operator.core.heartbeats import Heartbeats
-from vip_operator.core.snapshot import SpeakerLease
-from vip_operator.core.statuses import StatusKeeper
+from vip_operator.core.known.heartbeats import Heartbeats
+from vip_operator.core.known.round_inputs import Heartbeat
+from vip_operator.core.known.snapshot import SpeakerLease
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
 
 class Watched(Cluster):

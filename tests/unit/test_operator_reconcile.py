@@ -10,13 +10,13 @@ import pytest
 
 from support.planned_cluster import WEB, PlannedCluster, declared
 from support.resources import lan, node, slots_of
-from vip_model.errors import Problem
-from vip_model.inputs import AddressPolicy, Pod
+from vip_model.planning.inputs import AddressPolicy, Pod
+from vip_model.schema.errors import Problem
 from vip_operator.core.changes import CreateRouter, SetStatus, UpdateRouter
-from vip_operator.core.facts import SECOND_NS, STALE_AFTER_NS
+from vip_operator.core.known.round_inputs import SECOND_NS, STALE_AFTER_NS
+from vip_operator.core.known.snapshot import EndpointSliceObject, ServiceObject, UnreadableVirtualIP
 from vip_operator.core.reconcile import Reconciler
 from vip_operator.core.settings import OperatorSettings
-from vip_operator.core.snapshot import EndpointSliceObject, ServiceObject, UnreadableVirtualIP
 
 
 def service(name: str = "nginx", local: bool = True) -> ServiceObject:

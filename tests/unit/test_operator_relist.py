@@ -13,9 +13,9 @@ from support.fake_api import FakeApi, answer, refuse, serving
 from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Object
 from vip_kube.kinds import PODS, VIRTUAL_ROUTERS
-from vip_operator import relist
-from vip_operator.core.store import Store
-from vip_operator.relist import Relister
+from vip_operator.core.known.store import Store
+from vip_operator.watching import relist
+from vip_operator.watching.relist import Relister
 
 
 class Scene:

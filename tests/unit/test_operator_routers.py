@@ -13,7 +13,7 @@ from support.planned_cluster import (
     shows,
 )
 from support.resources import node, slots_of, speaker
-from vip_model.claims import by_name
+from vip_model.planning.claims import by_name
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import CreateRouter, DeleteRouter, UpdateRouter
 

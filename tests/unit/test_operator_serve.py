@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from vip_model.vocabulary import Family
-from vip_operator.report import Report, Tally
-from vip_operator.serve import serve
+from vip_operator.pages.report import Report, Tally
+from vip_operator.pages.serve import serve
 
 
 def report(*hindrances: str, leader: bool = True) -> Report:

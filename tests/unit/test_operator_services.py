@@ -10,7 +10,7 @@ from support.operator_facts import WEB, Cluster, ingresses, service, unreadable
 from support.resources import node, speaker
 from vip_model.resources.speaker import Speaker
 from vip_operator.core.changes import SetIngress
-from vip_operator.core.statuses import StatusKeeper
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
 REF: dict[str, Any] = {"serviceRef": {"name": "nginx"}}
 BAD = ["192.0.2.100", "192.0.2.300"]

@@ -9,12 +9,12 @@ import pytest
 
 from support.operator_facts import WEB, Cluster, clock, service, statuses, unreadable
 from support.resources import lan, speaker
+from vip_model.planning.planned_status import PlannedStatus
 from vip_model.resources.speaker import ReportedInterface, SpeakerStatus
 from vip_model.resources.virtual_ip import CandidateSummary, RouterSummary
-from vip_model.status import PlannedStatus
 from vip_model.vocabulary import Family, Reason, State
-from vip_operator.core.facts import SECOND_NS
-from vip_operator.core.statuses import StatusKeeper
+from vip_operator.core.known.round_inputs import SECOND_NS
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
 
 def web(**spec: Any) -> Cluster:

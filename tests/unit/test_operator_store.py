@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.resources import vip_document
-from vip_operator.core import store as store_module
-from vip_operator.core.snapshot import Snapshot
-from vip_operator.core.store import Store
+from vip_operator.core.known import store as store_module
+from vip_operator.core.known.snapshot import Snapshot
+from vip_operator.core.known.store import Store
 
 KINDS = (
     "VirtualIP",

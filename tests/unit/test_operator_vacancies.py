@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from support.operator_facts import WEB, Cluster
-from vip_operator.core.claims import ClaimKeeper, Standing
-from vip_operator.core.facts import SECOND_NS, STALE_AFTER_NS, Heartbeat
-from vip_operator.core.reports import gather
-from vip_operator.core.vacancies import REPORT_LAG_NS, VacancyKeeper
+from vip_operator.core.holders.holder import ClaimKeeper, Standing
+from vip_operator.core.holders.vacancies import REPORT_LAG_NS, VacancyKeeper
+from vip_operator.core.known.round_inputs import SECOND_NS, STALE_AFTER_NS, Heartbeat
+from vip_operator.core.known.speaker_reports import gather
 
 AT_NS = 200 * SECOND_NS
 

@@ -17,7 +17,6 @@ from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_ip import VirtualIPStatus
 from vip_model.resources.virtual_router import RouterInstance, VirtualRouter, VirtualRouterSpec
 from vip_model.vocabulary import Family
-from vip_operator import requests
 from vip_operator.core.changes import (
     CreateRouter,
     DeleteRouter,
@@ -27,7 +26,8 @@ from vip_operator.core.changes import (
     SetStatus,
     UpdateRouter,
 )
-from vip_operator.write import Writer, Written
+from vip_operator.writing import requests
+from vip_operator.writing.write import Writer, Written
 
 
 class Told:

@@ -18,10 +18,10 @@ from vip_kube.client import Client, EventType, Object, ObjectList, WatchEvent
 from vip_kube.errors import ApiError
 from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, Kind
 from vip_model.resources.speaker import SpeakerStatus
-from vip_operator.daemonset import TEMPLATE_KEY
-from vip_operator.daemonset_keeper import DaemonSetKeeper
-from vip_speaker.agent.reporter import Reporter
-from vip_speaker.agent.start_gate import NodeWatch
+from vip_operator.speakers.daemonset import TEMPLATE_KEY
+from vip_operator.speakers.daemonset_keeper import DaemonSetKeeper
+from vip_speaker.agent.kubernetes.reporter import Reporter
+from vip_speaker.agent.kubernetes.start_gate import NodeWatch
 
 _TEMPLATE = {
     "apiVersion": "apps/v1",

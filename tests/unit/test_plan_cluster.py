@@ -17,9 +17,9 @@ from support.resources import (
     speaker,
     vip,
 )
-from vip_model.inputs import PlanInputs, Pod, Service, ServiceEndpoints, Settings
-from vip_model.plan import Plan, plan
-from vip_model.rank import place_of, sources_of
+from vip_model.planning.inputs import PlanInputs, Pod, Service, ServiceEndpoints, Settings
+from vip_model.planning.plan import Plan, plan
+from vip_model.planning.rank import place_of, sources_of
 from vip_model.resources.speaker import ForeignRouter, Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter

@@ -15,8 +15,8 @@ import pytest
 from support.resources import lan, vip, vip_document
 from support.rings import ROOT
 from vip_model.__about__ import __version__
-from vip_model.inputs import PlanInputs
-from vip_model.plan import plan
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import plan
 from vip_operator.cli import main
 
 EXAMPLE = str(ROOT / "examples/bare-metal/vip.yaml")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from support.resources import node, router_of, speaker, vip
-from vip_model.inputs import AddressPolicy, PlanInputs, Settings
-from vip_model.parse import parse_document
-from vip_model.plan import Plan, plan
+from vip_model.planning.inputs import AddressPolicy, PlanInputs, Settings
+from vip_model.planning.plan import Plan, plan
 from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.parse import parse_document
 from vip_model.vocabulary import Reason
 
 SPEAKERS = [

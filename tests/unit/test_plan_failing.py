@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from support.resources import lan, node, router_of, vip
-from vip_model.inputs import PlanInputs
-from vip_model.plan import Plan, plan
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import Plan, plan
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import Timing
 from vip_model.vocabulary import Reason

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from support.resources import vip, vip_document
-from vip_model.hosts import meant_by
-from vip_model.rank import place_of
-from vip_model.static import StaticPlan, plan_documents
+from vip_model.planning.rank import place_of
+from vip_model.planning.static import StaticPlan, plan_documents
+from vip_model.schema.hosts import meant_by
 
 
 def planned(node: str, *documents: dict[str, Any], **placement: Any) -> StaticPlan:

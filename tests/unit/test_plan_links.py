@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from support.resources import speaker, vip, vip_document
-from vip_model.inputs import PlanInputs
-from vip_model.links import Link, are_apart
-from vip_model.plan import Plan, plan
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.links import Link, are_apart
+from vip_model.planning.plan import Plan, plan
+from vip_model.planning.static import plan_documents
 from vip_model.resources.virtual_ip import VirtualIP
-from vip_model.static import plan_documents
 from vip_model.vocabulary import Reason
 
 SPEAKERS = [

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from support.resources import lan, router_of, vip
-from vip_model.claims import by_name
-from vip_model.inputs import PlanInputs, Settings
-from vip_model.plan import Plan, plan
+from vip_model.planning.claims import by_name
+from vip_model.planning.inputs import PlanInputs, Settings
+from vip_model.planning.plan import Plan, plan
 from vip_model.resources.virtual_ip import RouterSummary, VirtualIP, VirtualIPStatus
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.vocabulary import Family

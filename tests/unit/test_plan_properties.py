@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.resources import lan, node, slots_of, vip
-from vip_model.inputs import PlanInputs
-from vip_model.parse import parse_document
-from vip_model.plan import Plan, plan
-from vip_model.rank import place_of
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import Plan, plan
+from vip_model.planning.rank import place_of
+from vip_model.planning.static import plan_documents
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.static import plan_documents
+from vip_model.schema.parse import parse_document
 from vip_model.vocabulary import Reason
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])

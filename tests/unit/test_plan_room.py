@@ -9,13 +9,13 @@ import pytest
 
 from support.planned_cluster import PlannedCluster, declared
 from support.resources import lan, node, router_of, speaker, vip
-from vip_model.inputs import PlanInputs
-from vip_model.limits import check_limits
-from vip_model.plan import Plan, plan
-from vip_model.rank import sources_of
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import Plan, plan
+from vip_model.planning.rank import sources_of
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.limits import check_limits
 from vip_model.vocabulary import Reason
 
 GROUP = "group.shop.front"

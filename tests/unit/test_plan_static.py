@@ -11,16 +11,16 @@ import pytest
 
 from support.resources import node, priorities_of, slots_of, vip, vip_document
 from support.rings import ROOT
-from vip_model.claims import by_name
-from vip_model.inputs import PlanInputs
-from vip_model.plan import Plan, plan
-from vip_model.rank import Place, place_of, rendezvous_order, sources_of
+from vip_model.planning.claims import by_name
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import Plan, plan
+from vip_model.planning.rank import Place, place_of, rendezvous_order, sources_of
+from vip_model.planning.static import plan_documents
 from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.node import Node
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.static import plan_documents
-from vip_model.support import BUILT_GATE_KINDS
+from vip_model.schema.support import BUILT_GATE_KINDS
 from vip_model.vocabulary import Checksum, Family, PreemptionMode, Reason
 
 
@@ -442,9 +442,9 @@ def test_every_process_computes_the_same() -> None:
     """Two processes with different hash seeds plan the same places, in the same order."""
     program = (
         "from support.resources import vip, node\n"
-        "from vip_model.inputs import PlanInputs\n"
-        "from vip_model.plan import plan\n"
-        "from vip_model.rank import place_of\n"
+        "from vip_model.planning.inputs import PlanInputs\n"
+        "from vip_model.planning.plan import plan\n"
+        "from vip_model.planning.rank import place_of\n"
         "ips = [vip(f'v{n}', addresses=[f'192.0.2.{n}']) for n in range(1, 40)]\n"
         "nodes = [node(f'n{n}', None, f'192.0.2.{200 + n}') for n in range(12)]\n"
         "for known in (None, nodes):\n"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from support.resources import router_of, speaker, vip
-from vip_model.claims import by_name
-from vip_model.inputs import PlanInputs
-from vip_model.plan import Plan, plan
+from vip_model.planning.claims import by_name
+from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.plan import Plan, plan
 from vip_model.resources.speaker import ForeignRouter, Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter

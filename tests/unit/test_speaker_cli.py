@@ -17,7 +17,7 @@ from support.manifests import http_gate, virtual_ip
 from support.statuses import router_status, status
 from vip_model.vocabulary import GateState
 from vip_speaker import cli
-from vip_speaker import status as status_module
+from vip_speaker import status_command as status_module
 from vip_speaker.messages import DEFAULT_SOCKET, Counters, GateStatus
 from vip_speaker.settings import SETTINGS_VARIABLE, Settings, SettingsError
 

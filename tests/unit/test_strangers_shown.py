@@ -9,10 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.statuses import status
 from vip_model.resources.speaker import ForeignRouter as ReportedForeign
 from vip_model.vocabulary import Family, Reason
-from vip_speaker import status as status_module
+from vip_speaker import status_command as status_module
+from vip_speaker.agent.kubernetes.speaker_status import with_engine, without_engine
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, Report
-from vip_speaker.agent.speaker_status import with_engine, without_engine
 from vip_speaker.messages import (
     ForeignRouter,
     ForeignRouters,

@@ -91,7 +91,7 @@ def test_no_reason_is_a_literal() -> None:
         ("crd.py", "Retired"),
         ("enums.py", "Refused"),
         ("main.py", "Started"),
-        ("status.py", "Accepted"),
+        ("planned_status.py", "Accepted"),
     }
     literals = {
         (path.name, node.value)

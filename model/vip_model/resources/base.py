@@ -15,7 +15,7 @@ DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
 class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """An object of the API or a part of one; field names are camelCase outside of Python.
 
-    Unknown fields are ignored here. Documents that users write go through `vip_model.parse`,
+    Unknown fields are ignored here. Documents that users write go through `vip_model.schema.parse`,
     which refuses them.
     """
 
@@ -25,7 +25,7 @@ class Observed(Part, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a value must satisfy besides its type; the same in the CRD and in `vip_model.limits`.
+    """What a value must satisfy besides its type; the same in the CRD and in `schema.limits`.
 
     Attributes:
         minimum: smallest number.

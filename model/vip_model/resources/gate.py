@@ -15,7 +15,7 @@ DEFAULT_SUBTRAHEND = 100
 DEFAULT_COST = 100
 
 _PORT = Limits(minimum=1, maximum=65535)
-# A number as the last label is an IPv4 address; that it is one, `vip_model.validation` judges.
+# A number as the last label is an IPv4 address; that it is one, `schema.validation` judges.
 _HOST_LABEL = r"[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"
 _HOST = Limits(
     min_length=1,

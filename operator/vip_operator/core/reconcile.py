@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from vip_model import inputs
-from vip_model.plan import Plan, plan
+from vip_model.planning import inputs
+from vip_model.planning.plan import Plan, plan
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.support import BUILT_GATE_KINDS
+from vip_model.schema.support import BUILT_GATE_KINDS
 from vip_operator.core.changes import RouterChange, StatusChange
-from vip_operator.core.facts import SECOND_NS, Facts, Heartbeat, Moment
-from vip_operator.core.heartbeats import Heartbeats
+from vip_operator.core.known.heartbeats import Heartbeats
+from vip_operator.core.known.round_inputs import SECOND_NS, Facts, Heartbeat, Moment
+from vip_operator.core.known.snapshot import EndpointSliceObject, Snapshot
+from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 from vip_operator.core.routers import RouterKeeper
 from vip_operator.core.settings import OperatorSettings
-from vip_operator.core.snapshot import EndpointSliceObject, Snapshot
-from vip_operator.core.statuses import StatusKeeper
 
 # How long the first election waits for the report of a node that was just seen.
 REPORT_PATIENCE_NS = 5 * SECOND_NS

@@ -15,10 +15,10 @@ import msgspec
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import CreateRouter, DeleteRouter, RouterChange, UpdateRouter
-from vip_operator.core.endings import Endings
-from vip_operator.core.facts import Facts, Heartbeat
-from vip_operator.core.kubernetes_objects import GREATEST_REVISION
-from vip_operator.core.snapshot import Snapshot
+from vip_operator.core.holders.endings import Endings
+from vip_operator.core.known.kubernetes_objects import GREATEST_REVISION
+from vip_operator.core.known.round_inputs import Facts, Heartbeat
+from vip_operator.core.known.snapshot import Snapshot
 
 _MILLISECONDS = 1000
 # A greater number that a speaker says it has applied raises no revision of ours. Such numbers can

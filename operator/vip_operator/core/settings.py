@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vip_model.inputs import AddressPolicy
+from vip_model.planning.inputs import AddressPolicy
 
 LOAD_BALANCER_CLASS = "vip-operator.io/vip"
 

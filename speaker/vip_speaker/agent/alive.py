@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 
-from vip_speaker.probe import ALIVE
+from vip_speaker.liveness import ALIVE
 
 _BACKOFF_SECONDS = 5.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from vip_model.rank import place_of, sources_of
+from vip_model.planning.rank import place_of, sources_of
 from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_router import AdvertSource, RouterInstance, VirtualRouter

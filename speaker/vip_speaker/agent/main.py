@@ -20,9 +20,9 @@ from vip_kube.errors import AccessError
 from vip_speaker import log
 from vip_speaker.agent import alive, web
 from vip_speaker.agent.client import EngineClient
-from vip_speaker.agent.gate_runner import GateRunner
-from vip_speaker.agent.kubernetes import KubernetesSource
-from vip_speaker.agent.manifests import ManifestSource
+from vip_speaker.agent.gates import GateRunner
+from vip_speaker.agent.kubernetes.source import KubernetesSource
+from vip_speaker.agent.manifests.source import ManifestSource
 from vip_speaker.agent.report import Configuration, GateDetail, Report
 from vip_speaker.agent.source import Apply, AskEngine, Orders, Source
 from vip_speaker.messages import FromEngine

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from vip_model.vocabulary import GateState
-from vip_speaker import status as engine_status
+from vip_speaker import status_command as engine_status
 from vip_speaker.messages import Status
 
 

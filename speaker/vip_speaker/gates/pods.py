@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from vip_model.planning.selectors import in_words, matches
 from vip_model.resources.gate import Gate, PodsCondition
-from vip_model.selectors import in_words, matches
 from vip_model.vocabulary import GateState
 from vip_speaker.gates.pod_probe import PodProbers
 from vip_speaker.gates.surroundings import LocalPod, Site, Subscription, Surroundings

@@ -12,7 +12,7 @@ from support.stage import CLIENT, NAMESPACE, Stage, virtual_ip
 from vip_kube.kinds import SPEAKERS, VIRTUAL_ROUTERS
 from vip_lab.keepalived import Keepalived, KeepalivedInstance, why_no_keepalived
 from vip_lab.wait import throughout, until
-from vip_model.claims import by_name
+from vip_model.planning.claims import by_name
 
 VIP, THEIRS = "192.0.2.100", "192.0.2.177"
 WANTED = by_name(f"vip.{NAMESPACE}.web")

@@ -1,0 +1,1 @@
+"""From VirtualIPs and what is known of the nodes to elections, and why. Pure."""

@@ -1,0 +1,206 @@
+"""What VirtualIPs bring into the election that they share, and what stays in it. Pure.
+
+An edit that is refused changes nothing: while an owner of an election is refused, whatever its edit
+asks for, or cannot be read, nothing that the election has is taken away, since a VirtualRouter does
+not tell whose an address is. What others add comes in; what somebody takes along to another
+election goes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from vip_model.planning import failing
+from vip_model.planning.backends import service_gate_name, service_gates
+from vip_model.planning.claims import Locator
+from vip_model.planning.drafts import Draft, Ledger, display_name
+from vip_model.planning.inputs import PlanInputs
+from vip_model.resources.gate import Gate
+from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.resources.virtual_router import MOST_ITEMS, Owner, VirtualRouter
+from vip_model.schema.addresses import family_of, normalised
+from vip_model.schema.limits import Finding
+from vip_model.vocabulary import Family, Reason
+
+# What fits into one advert: a count of 8 bits (RFC 9568 §5.2.5), and 1500 bytes over IPv6.
+MOST_ADDRESSES = {Family.IPV4: 255, Family.IPV6: 90}
+
+
+def note_what_stays(
+    inputs: PlanInputs, drafts: Mapping[str, Draft], ledger: Ledger, locator: Locator
+) -> None:
+    """Note whose part of each election stays, and refuse additions that do not fit beside it."""
+    crowded = True
+    while crowded:  # whoever is refused for that may own a part of another election, which stays
+        _note_owners(inputs, drafts, ledger)
+        refused = [_refuse_additions(each, ledger, locator) for each in drafts.values()]
+        crowded = any(refused)
+
+
+def kept_elections(virtual_ips: Iterable[VirtualIP], drafts: Mapping[str, Draft]) -> dict[str, str]:
+    """Return the election that runs on for a VirtualIP that is refused, by NAMESPACE/NAME.
+
+    It is another than the one that is asked for where the refused edit changes the group.
+    """
+    kept = {key: draft.name for draft in drafts.values() for key in draft.staying}
+    own = {
+        each.key: each.router_name
+        for each in virtual_ips
+        if each.key in drafts[each.router_name].staying
+    }
+    return kept | own
+
+
+def what_stays(running: VirtualRouter, draft: Draft) -> VirtualRouter:
+    """Return an election that has no members now, and goes on for owners that are refused."""
+    kept = set(addresses_of(draft))
+    instances = tuple(
+        msgspec.structs.replace(each, addresses=tuple(one for one in each.addresses if one in kept))
+        for each in running.spec.instances
+        if not kept.isdisjoint(each.addresses)
+    )
+    if not instances:
+        return running
+    spec = msgspec.structs.replace(
+        running.spec,
+        owners=owners_of(draft),
+        instances=instances,
+        gates=gates_of(draft, static=False),
+    )
+    return msgspec.structs.replace(running, spec=spec)
+
+
+def addresses_of(draft: Draft) -> list[str]:
+    """Return addresses in normal form: of all members, by name of the member, and what stays."""
+    members = sorted(draft.members, key=lambda each: each.key)
+    wanted = [str(one) for each in members for one in normalised(each.spec.addresses)]
+    held = [one for one in draft.held_addresses if one not in draft.given_up]
+    new = [one for one in wanted if one not in held] if held else wanted
+    return list(dict.fromkeys(new + held))
+
+
+def gates_of(draft: Draft, *, static: bool) -> tuple[Gate, ...]:
+    """Return the gates of all members and of their Services, and what stays, each once."""
+    wanted = [gate for each in draft.members for gate in each.spec.gates]
+    if not static:
+        wanted += service_gates(draft)
+    held = [gate for gate in draft.held_gates if gate.name not in draft.given_up]
+    return tuple({gate.name: gate for gate in (*held, *wanted)}.values())
+
+
+def owners_of(draft: Draft) -> tuple[Owner, ...]:
+    """Return the members, and the owners whose part stays."""
+    found = {(each.namespace, each.metadata.name): each.metadata.uid for each in draft.members}
+    for owner in draft.running.spec.owners if draft.running else ():
+        if f"{owner.namespace}/{owner.name}" in draft.staying:
+            found.setdefault((owner.namespace, owner.name), owner.uid)
+    return tuple(
+        Owner(namespace=namespace, name=name, uid=uid)
+        for (namespace, name), uid in sorted(found.items())
+    )
+
+
+def gate_names(virtual_ip: VirtualIP) -> set[str]:
+    """Return the names of the gates that a VirtualIP brings with it in a cluster."""
+    names = {gate.name for gate in virtual_ip.spec.gates}
+    service = virtual_ip.spec.service_ref
+    return names if service is None else names | {service_gate_name(service.name)}
+
+
+def too_many_owners(draft: Draft, count: int) -> Iterator[Finding]:
+    """Yield what is wrong with so many VirtualIPs in one election, and the way out."""
+    if count > MOST_ITEMS:
+        what = f"{display_name(draft.name)} would have {count} VirtualIPs"
+        yield "spec.group", f"{what}, and {MOST_ITEMS} can share one{_way_out(draft)}"
+
+
+def too_many_gates(draft: Draft, count: int) -> Iterator[Finding]:
+    """Yield what is wrong with so many gates of one election, and the way out."""
+    if count > MOST_ITEMS:
+        what = f"{display_name(draft.name)} would have {count} gates, and {MOST_ITEMS} fit"
+        yield "spec.gates", what + _way_out(draft, "remove some here, or ")
+
+
+def too_many_addresses(draft: Draft, family: Family, count: int) -> Iterator[Finding]:
+    """Yield what is wrong with so many addresses of one family, and the way out."""
+    most = MOST_ADDRESSES[family]
+    if count > most:
+        what = f"{display_name(draft.name)} would have {count} {family} addresses"
+        yield "spec.addresses", f"{what}, and {most} fit into an advert{_way_out(draft)}"
+
+
+def _way_out(draft: Draft, cure: str = "") -> str:
+    if not draft.staying:
+        return f": {cure}use another group"
+    first, *more = sorted(draft.staying)
+    who = f"{first} and {len(more)} others, whose edits are" if more else f"{first}, whose edit is"
+    return f", while it keeps those of {who} refused: mend that one first, or use another group"
+
+
+def _note_owners(inputs: PlanInputs, drafts: Mapping[str, Draft], ledger: Ledger) -> None:
+    refused = {each.key: each for each in inputs.virtual_ips if ledger.is_refused(each)}
+    moving = {each.key: each for each in inputs.virtual_ips if ledger.is_moving(each)}
+    if not refused and not moving and not inputs.unreadable:
+        return  # nearly always, and there may be thousands of elections
+    for draft in drafts.values():
+        here = {each.key for each in draft.refused}
+        draft.staying = draft.owners & (refused.keys() | here | inputs.unreadable)
+        draft.given_up = frozenset()
+        if draft.staying:
+            edits = (refused[key] for key in draft.staying if key in refused)
+            draft.given_up = _listed(
+                each for key, each in moving.items() if key in draft.owners - draft.staying
+            ) - _listed(edits)
+
+
+def _listed(virtual_ips: Iterable[VirtualIP]) -> frozenset[str]:
+    """Return addresses and names of gates, which never look alike, of VirtualIPs."""
+    found: set[str] = set()
+    for each in virtual_ips:
+        found.update(str(address) for address in normalised(each.spec.addresses))
+        found |= gate_names(each)
+    return frozenset(found)
+
+
+def _refuse_additions(draft: Draft, ledger: Ledger, locator: Locator) -> bool:
+    """Refuse what members add where it does not fit beside what stays; return whether any does."""
+    findings = list(_crowding(draft, locator)) if draft.staying else []
+    if not findings:
+        return False
+    members, draft.members = draft.members, []
+    for each in members:
+        if _adds(each, draft):
+            ledger.refuse(each, Reason.INVALID, findings)
+            draft.refused.append(each)
+        else:
+            draft.members.append(each)
+    return len(draft.members) < len(members)
+
+
+def _crowding(draft: Draft, locator: Locator) -> Iterator[Finding]:
+    """Yield what is too much, counting what stays."""
+    addresses = normalised(addresses_of(draft))
+    sizes = Counter((locator.network_of(each), family_of(each)) for each in addresses)
+    for (_network, family), count in sizes.items():
+        yield from too_many_addresses(draft, family, count)
+    yield from too_many_owners(draft, len(owners_of(draft)))
+    gates = gates_of(draft, static=False)
+    yield from too_many_gates(draft, len(gates))
+    if draft.members and failing.writes_costs(gates):
+        count = failing.degradations(gates, len(sizes), static=False)
+        spec = draft.members[0].spec
+        yield from failing.too_many(display_name(draft.name), count, spec, drawn=False)
+
+
+def _adds(virtual_ip: VirtualIP, draft: Draft) -> bool:
+    """Return whether the election does not have everything of a VirtualIP already."""
+    addresses = {str(address) for address in normalised(virtual_ip.spec.addresses)}
+    gates = {gate.name for gate in draft.held_gates}
+    return (
+        virtual_ip.key not in draft.owners
+        or not addresses.issubset(draft.held_addresses)
+        or not gate_names(virtual_ip) <= gates
+    )

@@ -1,0 +1,1 @@
+"""What a document may say: fields, limits, parsing, validation, CRDs and reference. Pure."""

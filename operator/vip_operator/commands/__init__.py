@@ -1,0 +1,1 @@
+"""Commands that a person runs: `vip-operator plan` and `vip-operator cleanup`."""

@@ -1,0 +1,1 @@
+"""Who holds each election, and how its candidates stand. Pure."""

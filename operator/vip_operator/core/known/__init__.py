@@ -1,0 +1,1 @@
+"""What the operator knows: objects as it read them, speakers, and which of them live. Pure."""

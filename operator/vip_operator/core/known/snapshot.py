@@ -1,0 +1,113 @@
+"""Everything the operator knows at one moment, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vip_model.planning.inputs import Pod
+from vip_model.resources.node import Node
+from vip_model.resources.pool import VirtualIPPool
+from vip_model.resources.speaker import Speaker
+from vip_model.resources.virtual_ip import VirtualIP
+from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableVirtualIP:
+    """A VirtualIP that is there and cannot be parsed; what was allocated for it stays.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        uid: its uid.
+        resource_version: of the version that was read.
+        generation: of the spec that was read.
+        problems: why it cannot be parsed.
+        conditions: status.conditions as they are, undecoded.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    problems: tuple[Problem, ...]
+    conditions: tuple[dict[str, object], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """NAMESPACE/NAME."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceObject:
+    """A Service as the operator needs it.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        uid: its uid.
+        resource_version: of the version that was read.
+        type: spec.type.
+        load_balancer_class: spec.loadBalancerClass; empty without.
+        local: externalTrafficPolicy is Local.
+        ingress: IP addresses in status.loadBalancer.ingress, in their order.
+        deleting: it has a deletionTimestamp.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    type: str
+    load_balancer_class: str = ""
+    local: bool = False
+    ingress: tuple[str, ...] = ()
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSliceObject:
+    """The nodes on which one EndpointSlice of a Service has ready endpoints."""
+
+    namespace: str
+    service: str
+    ready_nodes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLease:
+    """The heartbeat of a node's speaker.
+
+    Attributes:
+        node: the node.
+        resource_version: changes with every renewal.
+        applied_revision: the newest VirtualRouter revision that its engine runs; 0 for none.
+    """
+
+    node: str
+    resource_version: str
+    applied_revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one moment. Every field is complete: nothing is planned before that.
+
+    Attributes:
+        speaker_trouble: why nodes have no speaker, a clause; empty where nothing is known of it.
+    """
+
+    virtual_ips: tuple[VirtualIP, ...] = ()
+    unreadable: tuple[UnreadableVirtualIP, ...] = ()
+    pools: tuple[VirtualIPPool, ...] = ()
+    virtual_routers: tuple[VirtualRouter, ...] = ()
+    speakers: tuple[Speaker, ...] = ()
+    leases: tuple[SpeakerLease, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    services: tuple[ServiceObject, ...] = ()
+    endpoint_slices: tuple[EndpointSliceObject, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    speaker_trouble: str = ""

@@ -1,0 +1,1 @@
+"""What users read in statuses, events and Services. Pure."""

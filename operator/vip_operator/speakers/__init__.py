@@ -1,0 +1,1 @@
+"""The speakers' DaemonSet, kept as its template says."""

@@ -1,0 +1,1 @@
+"""What happens in the cluster, on its way into the store."""

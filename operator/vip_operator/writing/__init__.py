@@ -1,0 +1,1 @@
+"""What reaches the API server: fenced writes, and the Lease that allows them."""

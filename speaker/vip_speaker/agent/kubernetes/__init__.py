@@ -1,0 +1,1 @@
+"""Cluster mode: what to run comes from VirtualRouters, what happens goes to a Speaker."""

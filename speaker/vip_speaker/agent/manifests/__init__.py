@@ -1,0 +1,1 @@
+"""Static mode: what to run comes from manifests on disk."""
