@@ -25,7 +25,7 @@ def router(*addresses: str, **fields: Any) -> DesiredRouter:
         interfaces=fields.pop("interfaces", []),
         sources=fields.pop("sources", None),
     )
-    values = {
+    values: dict[str, Any] = {
         "name": NAME,
         "display_name": SHOWN,
         "priority": 254,

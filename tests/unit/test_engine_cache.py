@@ -60,3 +60,27 @@ def test_an_end_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     writer.close(timeout_seconds=0.1)
     assert not thawed.is_set()
     thawed.set()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0\xff", b"[" * 100_000, b'{"type":"status","version":1}', b'{"type":"desired"}'],
+)
+def test_a_cache_that_cannot_be_used_is_set_aside(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is kept for whoever looks into it, and is not met again."""
+    path = tmp_path / "desired.json"
+    path.write_bytes(content)
+    assert cache.load(path) is None
+    assert (path.exists(), (tmp_path / "desired.json.unusable").read_bytes()) == (False, content)
+    assert "desired.json.unusable" in caplog.text
+
+
+def test_a_directory_in_place_of_the_cache_is_set_aside(tmp_path: Path) -> None:
+    """The next state can be stored."""
+    path = tmp_path / "desired.json"
+    path.mkdir()
+    assert cache.load(path) is None
+    cache.store(path, _desired(1))
+    assert cache.load(path) == _desired(1)

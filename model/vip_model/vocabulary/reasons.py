@@ -195,8 +195,8 @@ class Reason(enum.StrEnum):
     )
     INVALID = (
         "Invalid",
-        Use.ACCEPTED,
-        "A field has a value that cannot be right, or there is no room for it in its group.",
+        Use.ACCEPTED | Use.STATE,
+        "A field has a value that cannot be, or there is no room in the group or on the node.",
     )
     NOT_SUPPORTED = (
         "NotSupported",

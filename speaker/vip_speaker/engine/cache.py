@@ -16,23 +16,39 @@ _log = logging.getLogger("engine")
 
 
 def load(path: Path) -> Desired | None:
-    """Return what was stored, or None; a damaged file is ignored with a warning."""
+    """Return what was stored, or None; a file that cannot be used is set aside with a warning."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        _log.warning("Ignored the cache %s: %s", path, error.strerror)
+        set_aside(path, error.strerror or str(error))
         return None
     try:
         message = decode_to_engine(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        _log.warning("Ignored the cache %s: %s", path, error)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        set_aside(path, str(error))
         return None
     if isinstance(message, Desired):
         return message
-    _log.warning("Ignored the cache %s: it holds no desired state", path)
+    set_aside(path, "it holds no desired state")
     return None
+
+
+def set_aside(path: Path, why: str) -> None:
+    """Keep a cache that cannot be used for whoever looks into it, out of the way of the next start.
+
+    Args:
+        path: the cache.
+        why: what is wrong with it.
+    """
+    aside = path.with_name(f"{path.name}.unusable")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        _log.warning("Ignoring the unusable cache %s: %s (%s)", path, why, error.strerror)
+    else:
+        _log.warning("Starting without the cache, which is now %s: %s", aside, why)
 
 
 def store(path: Path, desired: Desired) -> None:

@@ -35,6 +35,10 @@ class Fleet:
         """Return the router of that name."""
         return self._routers.get(name)
 
+    def in_force(self) -> dict[str, DesiredRouter]:
+        """Return what was accepted last of each router that stays."""
+        return {name: each.desired for name, each in self._routers.items() if not each.leaving}
+
     def apply(self, now: int, desired: Desired) -> None:
         """Start, change and end routers; idempotent."""
         wanted = {router.name: router for router in desired.routers}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from vip_speaker.engine import cache, changes, status
@@ -17,6 +18,7 @@ from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.fleet import Fleet
+from vip_speaker.engine.judge import Judgement, Refusal, judge_desired
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.reception import Reception
 from vip_speaker.engine.router import Router
@@ -78,6 +80,7 @@ class Engine:
         self._agenda = Agenda()
         self._touched: set[Router] = set()
         self._desired = Desired(node=settings.node)
+        self._refused: Mapping[str, Refusal] = {}
         self._cache_file = Path(settings.cache_directory) / CACHE_FILE_NAME
         self._cache = cache.CacheWriter(self._cache_file)
         self._reported: list[InterfaceReport] = []
@@ -99,10 +102,12 @@ class Engine:
         """Serve what the last engine was told, before any agent speaks."""
         stored = cache.load(self._cache_file)
         if stored is not None and stored.node == self._settings.node:
-            self._desired = stored
-            self._fleet.apply(boottime_ns(), stored)
-            self._touch_all()
-            self._know_ours()
+            try:
+                self._carry_out(judge_desired(stored, {}, limited=False))
+            except Exception as error:
+                # It was let through and cannot be run: the next life starts without it.
+                cache.set_aside(self._cache_file, repr(error))
+                raise
         # Last: whoever resumes has not a millisecond to lose.
         self._ears.listen(self._monitor.view.listening_places())
 
@@ -297,11 +302,20 @@ class Engine:
     def _take_desired(self, desired: Desired) -> None:
         if self._stopping_until is not None:
             return
-        if desired != self._desired:
-            self._cache.store(desired)
+        before = self._desired
+        self._carry_out(judge_desired(desired, self._fleet.in_force()))
+        if self._desired != before:
+            # Only what could be carried out: the next start must not fail on it.
+            self._cache.store(self._desired)
             _log.info("Received revision %d, routers: %d", desired.revision, len(desired.routers))
-        self._desired = desired
-        self._fleet.apply(boottime_ns(), desired)
+
+    def _carry_out(self, judgement: Judgement) -> None:
+        for name, refusal in judgement.refused.items():
+            if refusal != self._refused.get(name):
+                _log.error("Refused %s: %s", ascii(refusal.router.display_name), refusal.why)
+        self._refused = judgement.refused
+        self._desired = judgement.desired
+        self._fleet.apply(boottime_ns(), self._desired)
         self._touch_all()
         self._know_ours()
 
@@ -349,7 +363,7 @@ class Engine:
         return Status(
             node=self._settings.node,
             revision=self._desired.revision,
-            virtual_routers=status.routers(self._fleet, self._node.wall_clock),
+            virtual_routers=status.routers(self._fleet, self._refused, self._node.wall_clock),
             drops=drops,
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),

@@ -163,7 +163,7 @@ class Server:
         try:
             for line in connection.take_lines(chunk):
                 self._handle(connection, decode_to_engine(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             _log.warning("Dropped a client that sent no valid message: %s", error)
             self._drop(connection)
 

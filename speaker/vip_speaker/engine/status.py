@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from vip_model.vocabulary import Family, Reason, State
-from vip_speaker.engine.clock import WallClock
+import msgspec
+
+from vip_model.vocabulary import OWNER_PRIORITY, Family, Reason, State
+from vip_speaker.engine.clock import WallClock, boottime_ns
+from vip_speaker.engine.judge import Refusal
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.strangers import Stranger
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredInstance, ForeignRouter, InterfaceReport, RouterStatus
+from vip_speaker.messages import (
+    Counters,
+    DesiredInstance,
+    ForeignRouter,
+    InterfaceReport,
+    RouterStatus,
+)
 from vip_speaker.vrrp.election import Health
+
+# Of a router that is refused; it may be refused because it has too many.
+_ADDRESSES_SHOWN = 255
+_INSTANCES_SHOWN = 8
 
 
 def interfaces(view: NetworkView) -> list[InterfaceReport]:
@@ -36,13 +49,58 @@ def foreign(strangers: Iterable[Stranger], view: NetworkView) -> list[ForeignRou
     return list(found)
 
 
-def routers(running: Iterable[Router], wall_clock: WallClock) -> list[RouterStatus]:
-    """Return one item per instance, in the order of the routers' names."""
-    ordered = sorted(running, key=lambda router: router.desired.display_name)
+def routers(
+    running: Iterable[Router], refused: Mapping[str, Refusal], wall_clock: WallClock
+) -> list[RouterStatus]:
+    """Return one item per instance, in the order of the routers' names.
+
+    Args:
+        running: what runs.
+        refused: what does not, or not as desired.
+        wall_clock: tells people of moments.
+    """
+    found: list[RouterStatus] = []
+    names = set()
+    for router in running:
+        names.add(router.name)
+        since = wall_clock.rfc3339(router.since_ns)
+        edit = refused.get(router.name)
+        for position, instance in enumerate(
+            (router.instances.in_force or router.desired).instances
+        ):
+            one = _instance(router, position, instance, since)
+            found.append(msgspec.structs.replace(one, not_in_force=edit.why) if edit else one)
+    now = wall_clock.rfc3339(boottime_ns())
+    for name, refusal in refused.items():
+        if name not in names:
+            found += _not_run(refusal, now)
+    return sorted(found, key=lambda one: one.name)
+
+
+def _not_run(refusal: Refusal, since: str) -> list[RouterStatus]:
+    """Return what there is to say of a router that never ran, within the bounds of each field."""
+    router = refusal.router
+    priority = min(max(router.priority, 0), OWNER_PRIORITY)
+    nothing = DesiredInstance(family=Family.IPV4, virtual_router_id=0, addresses=[])
     return [
-        _instance(router, position, instance, wall_clock.rfc3339(router.since_ns))
-        for router in ordered
-        for position, instance in enumerate((router.instances.in_force or router.desired).instances)
+        RouterStatus(
+            name=router.display_name,
+            router=router.name,
+            interface="",
+            family=instance.family,
+            virtual_router_id=min(max(instance.virtual_router_id, 0), 255),
+            state=State.INITIALIZE,
+            reason=Reason.INVALID,
+            message=refusal.why,
+            priority=priority,
+            effective_priority=priority,
+            advertisement_interval_milliseconds=max(router.advertisement_interval_milliseconds, 0),
+            since=since,
+            addresses=instance.addresses[:_ADDRESSES_SHOWN],
+            gates=[],
+            counters=Counters(),
+        )
+        for instance in router.instances[:_INSTANCES_SHOWN] or [nothing]
     ]
 
 
