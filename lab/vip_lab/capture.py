@@ -13,7 +13,7 @@ from vip_lab.process import Process
 from vip_lab.running import Running
 from vip_lab.wait import until
 
-_SECONDS_TO_START = 5.0
+_SECONDS_TO_START = 20.0
 _MAGIC = 0xA1B23C4D  # pcap, nanoseconds, written on a machine of our own byte order
 _FILE_HEADER = struct.Struct("=IHHiIII")
 _FRAME_HEADER = struct.Struct("=IIII")
@@ -57,7 +57,7 @@ class Capture(Running):
         """Begin; return when every further frame is captured."""
         name = f"tcpdump-{self._path.stem}"
         (self._host.directory / f"{name}.log").unlink(missing_ok=True)
-        process = self._process = self._host.start(name, self._command)
+        process = self._process = self._host.start(name, self._command, preferred=True)
         until("tcpdump to listen", lambda: _is_listening(process), _SECONDS_TO_START)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from vip_lab.namespaces import LabError
 from vip_lab.record import ProbeResult
 from vip_lab.wait import until
 
-_SECONDS_TO_START = 5.0
+_SECONDS_TO_START = 20.0
 _numbers = itertools.count(1)
 
 
@@ -36,7 +36,7 @@ class Probing:
         self.results: dict[str, ProbeResult] = {}
 
     def __enter__(self) -> Self:
-        self._process = self._host.start(f"prober-{next(_numbers)}", self._command)
+        self._process = self._host.start(f"prober-{next(_numbers)}", self._command, preferred=True)
         until("the prober to start", self._is_ready, _SECONDS_TO_START)
         return self
 

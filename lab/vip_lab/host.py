@@ -49,11 +49,16 @@ class Host:
         return namespaces.run(*namespaces.inside(self.namespace), *command)
 
     def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        preferred: bool = False,
     ) -> Process:
         """Start a command that goes on; its output is appended to NAME.log in the directory."""
         output = self.directory / f"{name}.log"
-        process = Process(self.namespace, command, output, environment)
+        process = Process(self.namespace, command, output, environment, preferred=preferred)
         self.processes.append(process)
         return process
 

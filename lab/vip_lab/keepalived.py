@@ -79,6 +79,7 @@ class Keepalived:
                 *("--pid", str(directory / _PID_FILES[0])),
                 *("--vrrp_pid", str(directory / _PID_FILES[1])),
             ],
+            preferred=True,
         )
 
     def stop(self) -> None:

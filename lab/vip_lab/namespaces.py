@@ -25,7 +25,7 @@ PREFIX = "viplab"
 _NAMED_NAMESPACES = Path("/run/netns")
 _OWNED = re.compile(rf"{PREFIX}-(?P<pid>\d+)-(?P<started>\d+)-")
 _CLONE_NEWNET = 0x40000000
-_SECONDS_TO_DIE = 2.0
+_SECONDS_TO_DIE = 10.0
 _numbers = itertools.count(1)
 
 

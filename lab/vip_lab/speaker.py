@@ -22,7 +22,7 @@ ROLES = ("supervisor", "engine", "agent")
 
 _ANSWER_SECONDS = 1.0
 _COMMAND_SECONDS = 20.0
-_SECONDS_TO_START = 10.0
+_SECONDS_TO_START = 20.0
 
 JsonObject = dict[str, Any]
 
@@ -55,7 +55,7 @@ class Speaker:
 
     def start(self, prefix: Sequence[str] = ()) -> None:
         """Start it; `prefix` are words before the command, such as those of setpriv."""
-        self._process = self.host.start("speaker", [*prefix, *self._run_command()])
+        self._process = self.host.start("speaker", [*prefix, *self._run_command()], preferred=True)
 
     def start_and_wait(self) -> None:
         """Start it and wait until it answers."""

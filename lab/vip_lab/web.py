@@ -19,7 +19,7 @@ from vip_lab.wait import until
 
 _BACKLOG = 1024
 _SECONDS_TO_READ = 2.0
-_SECONDS_TO_START = 5.0
+_SECONDS_TO_START = 20.0
 
 
 class WebServer:
@@ -33,7 +33,7 @@ class WebServer:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "vip_lab.web", self._host.name, str(self._port)]
-        self._process = self._host.start("web", command)
+        self._process = self._host.start("web", command, preferred=True)
         until(
             f"the web server of {self._host.name}",
             lambda: answers(self._host, "127.0.0.1", self._port),

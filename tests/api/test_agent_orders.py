@@ -95,7 +95,7 @@ async def test_a_node_taken_off_the_list_is_led_out(api: ControlPlane, namespace
         await scene.edit_router(candidates=candidates, revision=2)
         await scene.judged(PLACE_GATE, GateState.FAILING)
         assert scene.engine.runs(scene.router)
-        await until("the end", lambda: scene.engine.of_type(Desired)[-1].retired, 5)
+        await until("the end", lambda: scene.engine.of_type(Desired)[-1].retired)
 
 
 async def test_nothing_is_said_before_the_first_list(

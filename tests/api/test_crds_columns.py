@@ -168,7 +168,7 @@ def test_explain_describes_fields(kubectl: Kubectl) -> None:
     told = until(
         "a description",
         lambda: (seen := kubectl.run(*words)).ok and seen.stdout,
-        10.0,
+        30.0,
         every=0.2,
         show=lambda: kubectl.run(*words),
     )

@@ -58,7 +58,7 @@ def watching(plane: ControlPlane, proxy: FaultProxy) -> Iterator[Watch]:
     """Watch Services until the end of the block; begins once the first are there."""
     watch = Watch(plane, proxy)
     try:
-        until("the first events", lambda: "ADDED" in watch.text, 10.0, show=lambda: watch.text)
+        until("the first events", lambda: "ADDED" in watch.text, 30.0, show=lambda: watch.text)
         yield watch
     finally:
         watch.close()
@@ -152,7 +152,7 @@ def test_refusing(api: ControlPlane, proxy: FaultProxy) -> None:
     """A proxy that refuses ends open watches and takes no connection until it is told to."""
     with watching(api, proxy) as watch:
         proxy.refuse()
-        until("the watch to end", lambda: watch.ended, 5.0)
+        until("the watch to end", lambda: watch.ended, 30.0)
     with pytest.raises(UnreachableError, match="ConnectionRefusedError"):
         proxy.api_as().items(SERVICES)
     proxy.pass_through()
@@ -165,7 +165,7 @@ def test_hanging(api: ControlPlane, proxy: FaultProxy, namespace: str) -> None:
         proxy.hang()
         make_service(api.api, namespace, "late")
         listing = threads.submit(proxy.api_as().items, SERVICES, namespace)
-        until("the list to be asked for", lambda: proxy.requests(verb="list"), 10.0)
+        until("the list to be asked for", lambda: proxy.requests(verb="list"), 30.0)
         throughout(
             "nobody is answered",
             lambda: "late" not in watch.text and not listing.done(),
@@ -175,7 +175,7 @@ def test_hanging(api: ControlPlane, proxy: FaultProxy, namespace: str) -> None:
         assert [each.status for each in proxy.requests(verb="list")] == [None]
         assert not watch.ended
         proxy.pass_through()
-        until("the watch to go on", lambda: "late" in watch.text, 5.0)
+        until("the watch to go on", lambda: "late" in watch.text, 30.0)
         assert [each["metadata"]["name"] for each in listing.result()] == ["late"]
 
 
@@ -183,7 +183,7 @@ def test_cutting_watches(api: ControlPlane, proxy: FaultProxy) -> None:
     """Open watches are reset, and a new one is accepted at once."""
     with watching(api, proxy) as watch:
         proxy.cut_watches()
-        until("the watch to end", lambda: watch.ended, 5.0)
+        until("the watch to end", lambda: watch.ended, 30.0)
     with watching(api, proxy):
         pass
 

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.skipif(why_no_helm() is not None, reason=str(why_no_hel
 
 CLASS = "vip-operator.io/vip"
 LABEL = "app.kubernetes.io/name"
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(why_no_helm() is not None, reason=str(why_no_hel
 TEMPLATE = "vip-speaker"
 OPTION = f"--speaker-template={TEMPLATE}"
 ENFORCE = "pod-security.kubernetes.io/enforce"
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 @pytest.fixture

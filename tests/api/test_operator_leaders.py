@@ -25,7 +25,7 @@ def stand(api: ControlPlane, namespace: str) -> Iterator[Stand]:
     """An operator that leads, and speakers that say what the test says."""
     with operator_stand(api, namespace) as stand:
         stand.operator.start_and_wait()
-        until("it to lead", lambda: is_leader(stand.operator), 10.0, show=stand.describe)
+        until("it to lead", lambda: is_leader(stand.operator), 30.0, show=stand.describe)
         yield stand
 
 
@@ -123,7 +123,7 @@ def test_a_leader_without_api_is_suspended_and_goes_on(
     with operator_stand(api, namespace, proxy.kubeconfig("operator")) as stand:
         operator = stand.operator
         operator.start_and_wait()
-        until("it to lead", lambda: is_leader(operator), 10.0, show=stand.describe)
+        until("it to lead", lambda: is_leader(operator), 30.0, show=stand.describe)
         proxy.answer(503, path="leases")
         until("it to be suspended", lambda: not is_leader(operator), 20.0, show=stand.describe)
         stand.apply("web")

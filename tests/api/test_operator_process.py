@@ -89,7 +89,7 @@ def test_a_router_deleted_by_hand_comes_back_as_it_was(stand: Stand) -> None:
     until(
         "another VirtualRouter of that name",
         lambda: stand.uid("web") not in {"", before["metadata"]["uid"]},
-        10.0,
+        30.0,
         show=stand.describe,
     )
     after = stand.await_router("web")["spec"]
@@ -107,7 +107,7 @@ def test_a_router_edited_by_hand_is_put_right(stand: Stand) -> None:
     until(
         "the spec to be as planned",
         lambda: (stand.router("web") or {})["spec"].get("healthBands", True),
-        10.0,
+        30.0,
         show=stand.describe,
     )
 
@@ -116,15 +116,15 @@ def test_a_service_gets_the_addresses_and_loses_them(stand: Stand) -> None:
     """A Service of our class gets the VirtualIP's address, keeps it, and loses it with the VIP."""
     make_service(stand.api, stand.namespace, "nginx", load_balancer_class=CLASS)
     stand.apply("web", serviceRef={"name": "nginx"})
-    until("the address", lambda: ingress(stand, "nginx"), 10.0, show=stand.describe)
+    until("the address", lambda: ingress(stand, "nginx"), 30.0, show=stand.describe)
     assert ingress(stand, "nginx") == [{"ip": "192.0.2.100", "ipMode": "VIP"}]
     stand.api.patch(
         SERVICES, "nginx", {"status": {"loadBalancer": None}}, stand.namespace, "status"
     )
-    until("the address again", lambda: ingress(stand, "nginx"), 10.0, show=stand.describe)
+    until("the address again", lambda: ingress(stand, "nginx"), 30.0, show=stand.describe)
     stand.delete("web")
     stand.await_released("web")
-    until("no address", lambda: not ingress(stand, "nginx"), 10.0, show=stand.describe)
+    until("no address", lambda: not ingress(stand, "nginx"), 30.0, show=stand.describe)
 
 
 def test_metrics_and_readiness(stand: Stand) -> None:
@@ -132,7 +132,7 @@ def test_metrics_and_readiness(stand: Stand) -> None:
     stand.apply("web")
     stand.await_condition("web", "Accepted", "True")
     accepted = 'vip_operator_virtual_ips{condition="Accepted",status="True"}'
-    until("the VirtualIP in the metrics", lambda: stand.operator.metrics().get(accepted) == 1, 10.0)
+    until("the VirtualIP in the metrics", lambda: stand.operator.metrics().get(accepted) == 1, 30.0)
     metrics = stand.operator.metrics()
     assert metrics["vip_operator_leader"] == 1
     assert metrics["vip_operator_api_trouble"] == 0

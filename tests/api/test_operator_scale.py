@@ -35,7 +35,6 @@ def stand(api: ControlPlane, namespace: str, proxy: FaultProxy) -> Iterator[Stan
         yield stand
 
 
-@pytest.mark.timeout(240)
 def test_cost_of_a_change_does_not_grow(stand: Stand, proxy: FaultProxy, figure: Figure) -> None:
     """Among 300 VirtualIPs in groups of 10 a change costs what it costs among 30."""
     began = time.monotonic()
@@ -122,7 +121,7 @@ def changes(stand: Stand, proxy: FaultProxy, figure: Figure, among: int, first_e
         patch = {"spec": {"addresses": [address(number, edit)]}}
         stand.api.patch(VIRTUAL_IPS, name(number), patch, stand.namespace)
         router = f"group.{stand.namespace}.{group(number)}"
-        until("the edit", lambda: has(stand, router, address(number, edit)), 10.0, every=0.002)  # noqa: B023
+        until("the edit", lambda: has(stand, router, address(number, edit)), 30.0, every=0.002)  # noqa: B023
         seconds.append(time.monotonic() - began)
         requests.append(quiet(stand, proxy))
     cost = Cost(seconds, requests)

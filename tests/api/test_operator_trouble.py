@@ -133,7 +133,7 @@ def test_a_missing_api_at_the_start(stand: Stand, proxy: FaultProxy) -> None:
     stand.apply("web")
     proxy.refuse()
     stand.operator.start()
-    until("a line about it", lambda: "Could not" in stand.operator.log(), 10.0)
+    until("a line about it", lambda: "Could not" in stand.operator.log(), 30.0)
     assert not stand.operator.ready()
     throughout("it waits", lambda: stand.operator.running, 3.0)
     assert stand.operator.log().count("Could not") == 1
@@ -146,7 +146,7 @@ def test_missing_crds_at_the_start(stand: Stand, kubectl: Kubectl, crds: None) -
     """Without the CRDs the operator waits and names them; installed, it goes on by itself."""
     kubectl("delete", "crd", "speakers.vip-operator.io", "virtualips.vip-operator.io")
     stand.operator.start()
-    until("a line about it", lambda: "virtualips.vip-operator.io" in stand.operator.log(), 10.0)
+    until("a line about it", lambda: "virtualips.vip-operator.io" in stand.operator.log(), 30.0)
     assert "speakers.vip-operator.io" in stand.operator.why_not_ready()
     install(kubectl)
     stand.apply("web")

@@ -120,7 +120,6 @@ def test_power_loss(installation: Installation, web: str, namespace: str, figure
     throughout("the same holder", lambda: installation.holders(VIP) == [after], 3.0)
 
 
-@pytest.mark.timeout(180)
 def test_no_api_server_and_a_cut_link(
     installation: Installation, web: str, namespace: str, figure: Figure
 ) -> None:

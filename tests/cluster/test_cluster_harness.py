@@ -163,7 +163,6 @@ def test_loaded_image_is_on_every_node(cluster: AnyCluster, tmp_path: Path) -> N
         assert "docker.io/library/loaded:1" in listed.split()
 
 
-@pytest.mark.timeout(240)
 def test_power_cut_and_boot(
     powered: AnyCluster, kubectl: Kubectl, namespace: str, figure: Figure
 ) -> None:
@@ -199,7 +198,6 @@ def test_power_cut_and_boot(
     figure("its pods ready after", time.monotonic() - began)
 
 
-@pytest.mark.timeout(240)
 def test_cut_link_and_mended(powered: AnyCluster, figure: Figure) -> None:
     """A node whose cable is pulled loses carrier, goes on, and is Ready again when it is back."""
     name = powered.names[0]
@@ -215,7 +213,6 @@ def test_cut_link_and_mended(powered: AnyCluster, figure: Figure) -> None:
     figure("Ready after the link came back", time.monotonic() - began)
 
 
-@pytest.mark.timeout(240)
 def test_api_server_stops_and_comes_back(cluster: AnyCluster) -> None:
     """Nodes outlive a stop of the API server and report to it again."""
     cluster.stop_api()

@@ -119,7 +119,6 @@ def restricted(installation: Installation) -> Iterator[None]:
     installation.await_speakers(90.0)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("restricted")
 def test_refused_pods_are_told_to_the_user(installation: Installation, namespace: str) -> None:
     """Where Pod Security refuses the speakers, the VirtualIP says so, and why."""
@@ -137,7 +136,6 @@ def test_refused_pods_are_told_to_the_user(installation: Installation, namespace
     installation.cluster.api.delete(VIRTUAL_IPS, "web", namespace)
 
 
-@pytest.mark.timeout(300)
 def test_upgrade_loses_nothing(installation: Installation, namespace: str, figure: Figure) -> None:
     """An upgrade replaces the speakers node after node; each hands its address over before."""
     targets = [f"icmp:{VIP}", f"tcp:{VIP}:80"]
@@ -162,7 +160,6 @@ def _names_of_speakers(installation: Installation) -> set[str]:
     return {pod["metadata"]["name"] for pod in installation.pods("vip-speaker")}
 
 
-@pytest.mark.timeout(240)
 def test_uninstalled_and_installed_again(installation: Installation, namespace: str) -> None:
     """Uninstalling leaves nothing behind, not even with VirtualIPs; it can be installed again."""
     cluster = installation.cluster
@@ -201,7 +198,6 @@ def _left(installation: Installation) -> list[str]:
     return [line for line in shown.split() if "kube-root-ca" not in line]
 
 
-@pytest.mark.timeout(180)
 def test_uninstalling_may_keep_what_users_wrote(installation: Installation, namespace: str) -> None:
     """With crds.keep, the default, VirtualIPs outlive an uninstall, and no address does."""
     cluster = installation.cluster

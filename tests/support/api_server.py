@@ -29,7 +29,7 @@ CLUSTER_ROLE_BINDINGS = Kind(
 )
 
 _KUBERNETES_OWN = ("default", "kube-node-lease", "kube-public", "kube-system")
-_SECONDS_TO_VANISH = 10.0
+_SECONDS_TO_VANISH = 30.0
 
 
 def control_plane(host: Host | None = None, **options: Any) -> ControlPlane:

@@ -27,7 +27,7 @@ _RIGHTS = frozenset(
     }
 )
 _TEMPLATE = ("ConfigMap", "vip-speaker")
-_SECONDS = 20.0
+_SECONDS = 40.0
 
 
 class Rights:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from support.fake_engine import FakeEngine, serving
 from vip_lab.kubernetes.place import Place
 from vip_lab.process import Process
+from vip_lab.wait import Deadline
 from vip_model.vocabulary import Family, GateState
 from vip_speaker.messages import (
     Counters,
@@ -179,7 +180,7 @@ class ClusterAgent:
 
     def page(self, path: str) -> tuple[int, str]:
         """Return status and text of a page, as soon as somebody serves it."""
-        deadline = time.monotonic() + 5
+        deadline = Deadline(20)
         while True:
             try:
                 with urllib.request.urlopen(f"http://{self._http}{path}", timeout=5) as answer:
@@ -187,7 +188,7 @@ class ClusterAgent:
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode()
             except OSError:
-                if time.monotonic() > deadline:
+                if deadline.is_over():
                     raise
                 time.sleep(0.02)
 
@@ -214,12 +215,12 @@ async def cluster_agent(kubeconfig: Path, namespace: str) -> AsyncIterator[Clust
         await asyncio.to_thread(place.close)
 
 
-async def until(what: str, look: Callable[[], T], seconds: float = 10.0) -> T:
+async def until(what: str, look: Callable[[], T], seconds: float = 30.0) -> T:
     """Return the first true result of `look`, which is not called in the loop's thread."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while True:
         seen = await asyncio.to_thread(look)
         if seen:
             return seen
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}, last: {seen!r}"
+        assert not deadline.is_over(), f"waited {seconds:g} s for {what}, last: {seen!r}"
         await asyncio.sleep(0.005)

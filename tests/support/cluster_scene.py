@@ -80,7 +80,7 @@ class Scene:
         """Wait until the engine was told to run the router."""
         await until("the engine to be told", lambda: self.engine.runs(self.router))
 
-    async def judged(self, gate: str, state: GateState, seconds: float = 10.0) -> None:
+    async def judged(self, gate: str, state: GateState, seconds: float = 30.0) -> None:
         """Wait until the engine was told that verdict."""
         await until(
             f"{gate} to be {state}",

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from vip_lab.wait import Deadline
 from vip_speaker.messages import (
     Desired,
     FromEngine,
@@ -92,6 +93,8 @@ async def serving(engine: FakeEngine, path: Path) -> AsyncIterator[FakeEngine]:
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait until the condition holds; raise TimeoutError after some seconds."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
+    deadline = Deadline(seconds)
+    while not condition():
+        if deadline.is_over():
+            raise TimeoutError(f"not within {seconds} s")
+        await asyncio.sleep(0.002)

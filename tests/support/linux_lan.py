@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from vip_lab.wait import Deadline
 from vip_speaker.linux.netlink import Link, NetlinkSocket, force_buffer
 
 _CLONE_NEWNET = 0x40000000
@@ -133,12 +134,12 @@ def lan() -> Iterator[Lan]:
 
 def until(find: Callable[[], _Found], seconds: float = 5.0) -> _Found:
     """Return the first true answer of `find`, asked again and again until the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while True:
         found = find()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert not deadline.is_over(), f"not within {seconds} s"
         time.sleep(0.01)
 
 

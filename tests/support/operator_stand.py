@@ -16,7 +16,7 @@ from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.operator import Operator
 from vip_lab.wait import until
 
-_SECONDS = 15.0
+_SECONDS = 30.0
 
 
 class Stand:

@@ -29,8 +29,8 @@ CLIENT = "client"
 OPERATOR_NAMESPACE = "vips"
 NAMESPACE = "default"
 
-_SECONDS_TO_REPORT = 20.0
-_SECONDS_TO_VANISH = 15.0
+_SECONDS_TO_REPORT = 40.0
+_SECONDS_TO_VANISH = 30.0
 
 
 class Stage(Running):
@@ -95,7 +95,7 @@ class Stage(Running):
                 return each["status"], each["reason"]
         return "", ""
 
-    def await_condition(self, name: str, kind: str, status: str, seconds: float = 15.0) -> None:
+    def await_condition(self, name: str, kind: str, status: str, seconds: float = 30.0) -> None:
         """Wait until a condition of a VirtualIP has a status."""
         until(
             f"condition {kind} of {name} to be {status}",
@@ -105,7 +105,7 @@ class Stage(Running):
             show=lambda: self.describe(name),
         )
 
-    def await_active_node(self, name: str, node: str, seconds: float = 15.0) -> None:
+    def await_active_node(self, name: str, node: str, seconds: float = 30.0) -> None:
         """Wait until the status says that a node holds the addresses."""
         until(
             f"{name} to be reported on {node}",
@@ -114,6 +114,22 @@ class Stage(Running):
             every=0.05,
             show=lambda: self.describe(name),
         )
+
+    def await_held(self, name: str, address: str, seconds: float = 30.0) -> str:
+        """Return who holds an address, once its kernel and the VirtualIP's status agree on that.
+
+        The status alone may still tell of a VirtualIP of that name that was just deleted.
+        """
+        self.await_condition(name, "Ready", "True", seconds)
+
+        def agreed() -> str | None:
+            holder = self.fleet.holder(address)
+            return holder if holder == self.status(name).get("activeNode") else None
+
+        what = f"{name} to be reported where {address} is"
+        found = until(what, agreed, seconds, every=0.05, show=lambda: self.describe(name))
+        assert found is not None
+        return found
 
     def await_nothing_left(self, seconds: float = _SECONDS_TO_VANISH) -> None:
         """Wait until there is no VirtualRouter any more."""

@@ -51,7 +51,7 @@ def _names() -> list[str]:
 # --- made once -----------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_what_is_there_is_read_while_another_is_made() -> None:
     """Whoever finds an image or a store in the cache does not wait for the making of another."""
     image = _image()

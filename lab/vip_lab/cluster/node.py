@@ -21,7 +21,7 @@ from vip_lab.wait import until
 _INIT = Path(__file__).with_name("node-init")
 _FOLDERS = ("lib/kubelet", "lib/cni", "log", "tmp", "cache")
 _NAMED_NAMESPACES = Path("/run/netns")
-_SECONDS_TO_START = 5.0
+_SECONDS_TO_START = 20.0
 _LAST_LINES = 15
 
 

@@ -33,7 +33,7 @@ from vip_lab.process import Process
 from vip_lab.running import Running
 from vip_lab.wait import until
 
-_SECONDS_TO_START = 15.0
+_SECONDS_TO_START = 30.0
 _SECONDS_TO_OBEY = 10.0
 
 

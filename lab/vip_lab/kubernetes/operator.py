@@ -15,8 +15,8 @@ from vip_lab.namespaces import LabError, inside
 from vip_lab.process import Process
 from vip_lab.wait import until
 
-_SECONDS_TO_START = 20.0
-_SECONDS_TO_ANSWER = 3.0
+_SECONDS_TO_START = 40.0
+_SECONDS_TO_ANSWER = 20.0
 _ASK = (
     "import sys, urllib.request, urllib.error\n"
     "try: print(urllib.request.urlopen(sys.argv[1], timeout=2).read().decode())\n"

@@ -106,8 +106,7 @@ def test_link_cut_moves_the_address_and_the_status_follows(
 ) -> None:
     """A holder whose link is cut is replaced within the protocol's time, and the status says so."""
     stage.apply(virtual_ip("web", [VIP], interval_ms=interval_ms))
-    stage.await_condition("web", "Ready", "True")
-    before = stage.status("web")["activeNode"]
+    before = stage.await_held("web", VIP)
     began = time.monotonic()
     stage.lan.cut(before)
     try:
@@ -129,8 +128,7 @@ def test_link_cut_moves_the_address_and_the_status_follows(
 def test_virtual_router_deleted_by_hand_comes_back(stage: Stage) -> None:
     """A VirtualRouter that somebody deletes is put back with its VRID, and no address moves."""
     stage.apply(virtual_ip("web", [VIP]))
-    stage.await_condition("web", "Ready", "True")
-    holder = stage.status("web")["activeNode"]
+    holder = stage.await_held("web", VIP)
     name = f"vip.{NAMESPACE}.web"
     before = stage.api.get(VIRTUAL_ROUTERS, name)
     with Probing(stage.lan["client"], [f"icmp:{VIP}"], 100) as probing:

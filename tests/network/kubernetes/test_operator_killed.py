@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import time
 
-import pytest
-
 from support.figures import Figure
 from support.network_manifests import NODES
 from support.stage import OPERATOR_NAMESPACE, Stage, virtual_ip
@@ -22,13 +20,11 @@ KILLS = 20
 SEED = 20261121
 
 
-@pytest.mark.timeout(300)
 def test_killed_twenty_times_during_changes(stage: Stage, figure: Figure) -> None:
     """Killed at 20 random moments while it leads and writes, it leaves what was asked for."""
     chance = random.Random(SEED)  # the same moments in every run
     stage.apply(virtual_ip("steady", [STEADY]))
-    stage.await_condition("steady", "Ready", "True")
-    holder = stage.status("steady")["activeNode"]
+    holder = stage.await_held("steady", STEADY)
     wanted: dict[str, str] = {}
     led = unfinished = 0
     with Probing(stage.lan["client"], [TARGET], 100) as probing:
