@@ -126,12 +126,13 @@ class Scene:
         *,
         interval_ms: int = 1000,
         instance: int | None = None,
+        arrived_ns: int | None = None,
     ) -> list[Action]:
-        """Deliver an advert on the link's instance, or on the one that is named."""
+        """Deliver an advert on the link's instance or the one named; it arrived now or then."""
         where = self.link.heard if instance is None else instance
         source = self.link.address(where, sender)
         heard = Heard(where, source, priority, interval_ms * MILLISECOND_NS)
-        return self.election.receive(self.now, heard)
+        return self.election.receive(self.now, heard, arrived_ns=arrived_ns)
 
     def health(self, health: Health) -> list[Action]:
         """Deliver a verdict of the gates."""

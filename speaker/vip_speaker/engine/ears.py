@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Thread
 
+from vip_speaker.linux.clock import boottime_ns
 from vip_speaker.linux.sockets import AdvertReceiver, GroupMembership, Packet
 from vip_speaker.linux.view import ListeningPlace
 
@@ -56,6 +57,7 @@ class Ears:
         self._ears: dict[EarKey, _Ear] = {}
         # Those that a router needs: looked at in every turn of the loop.
         self._urgent: dict[EarKey, AdvertReceiver] = {}
+        self._heard_until_ns: dict[EarKey, int] = {}
         self._deaf: set[ListeningPlace] = set()
         self._retired: list[AdvertReceiver | GroupMembership] = []
         self._malformed_before = 0
@@ -75,6 +77,7 @@ class Ears:
         ear.routers -= 1
         if ear.routers == 0:
             del self._urgent[key]
+            self._heard_until_ns.pop(key, None)
             self._settle(key)
             self._close_retired()
 
@@ -93,11 +96,19 @@ class Ears:
             self._start_listening(place)
 
     def drain(self) -> None:
-        """Handle every packet for routers that has arrived, so that no timer fires too early."""
-        for (index, _version), receiver in list(self._urgent.items()):
+        """Handle every packet for routers that has arrived."""
+        for key, receiver in list(self._urgent.items()):
+            asked_ns = boottime_ns()
             while packets := receiver.receive():
                 for packet in packets:
-                    self._handle(index, packet)
+                    self._handle(key[0], packet)
+                asked_ns = boottime_ns()
+            self._heard_until_ns[key] = asked_ns
+
+    def heard_until_ns(self, keys: Iterable[EarKey]) -> int:
+        """Return up to when every packet was handled that has arrived at all of these places."""
+        now = boottime_ns()
+        return min((self._heard_until_ns.get(key, now) for key in keys), default=now)
 
     def malformed(self) -> int:
         """Return how many packets had an IP header that made no sense."""

@@ -1,8 +1,4 @@
-"""The engine's one loop: packets first, then the kernel and clients, then timers.
-
-Packets come first because a timer must never fire on stale knowledge: an engine that was frozen
-finds what it missed in its sockets (docs/protocol.md, "Late timers").
-"""
+"""The engine's one loop: sockets, kernel, clock and clients behind `vip_speaker.vrrp.turn`."""
 
 from __future__ import annotations
 
@@ -46,6 +42,7 @@ from vip_speaker.settings import Settings
 from vip_speaker.vrrp.election import Address
 from vip_speaker.vrrp.packet import DropReason
 from vip_speaker.vrrp.timers import SECOND_NS
+from vip_speaker.vrrp.turn import turn
 
 STATE_FILE_NAME = "engine.state"
 CACHE_FILE_NAME = "desired.json"
@@ -79,6 +76,7 @@ class Engine:
         self._reception = Reception(self._node, self._fleet, self._strangers)
         self._agenda = Agenda()
         self._touched: set[Router] = set()
+        self._events: list[tuple[selectors.SelectorKey, int]] = []
         self._desired = Desired(node=settings.node)
         self._refused: Mapping[str, Refusal] = {}
         self._cache_file = Path(settings.cache_directory) / CACHE_FILE_NAME
@@ -124,14 +122,8 @@ class Engine:
     def run(self) -> None:
         """Turn until stopped and every router has left."""
         while not self._finished(boottime_ns()):
-            events = self._selector.select(self._timeout_seconds())
-            self._ears.drain()
-            for key, mask in events:
-                if key.data is not None:
-                    key.data(mask)
-            self._fire_timers()
-            self._settle()
-            self._node.state_file.stamp(boottime_ns())
+            self._events = self._selector.select(self._timeout_seconds())
+            turn(self)
 
     def close(self) -> None:
         """Give everything back, the addresses too; what the worker has to do is done first."""
@@ -165,17 +157,41 @@ class Engine:
         ]
         return max(0, min(due) - boottime_ns()) / SECOND_NS if due else None
 
-    def _fire_timers(self) -> None:
+    def now_ns(self) -> int:
+        """Return the time, now."""
+        return boottime_ns()
+
+    def due(self, now: int) -> list[Router]:
+        """Return the routers with a timer that is due."""
+        self._reschedule()
+        due = self._agenda.take_due(now)
+        self._touched.update(due)
+        return due
+
+    def receive(self) -> None:
+        """Hand over adverts that have arrived."""
+        self._ears.drain()
+
+    def heard_until_ns(self, router: Router) -> int:
+        """Return up to when every advert for a router that has arrived was handed over."""
+        places = (one.placed for one in router.instances)
+        return self._ears.heard_until_ns((one.index, one.source.version) for one in places)
+
+    def take_events(self) -> None:
+        """Hand over what the kernel, the links, the agent and the supervisor have to say."""
+        events, self._events = self._events, []
+        for key, mask in events:
+            if key.data is not None:
+                key.data(mask)
+
+    def settle(self) -> None:
+        """Look after what is no router's, take leave of what has ended, plan the next turn."""
+        self._fire_own_timers()
+        self._remove_ended()
+        self._node.state_file.stamp(boottime_ns())
+
+    def _fire_own_timers(self) -> None:
         now = boottime_ns()
-        next_ns = self._agenda.next_ns()
-        if next_ns is not None and next_ns <= now:
-            # The process may have been frozen since it last looked.
-            self._ears.drain()
-            self._reschedule()
-            now = boottime_ns()
-            for router in self._agenda.take_due(now):
-                router.tick(now)
-                self._touched.add(router)
         if self._stale_ns is not None and now >= self._stale_ns:
             _log.warning("The agent is silent for 30 s, its last verdicts stand")
             self._stale_ns = None
@@ -185,8 +201,7 @@ class Engine:
             self._strangers.review(now)
             self._tell_of_strangers()
 
-    def _settle(self) -> None:
-        """Schedule what was touched, and take leave of what has ended."""
+    def _remove_ended(self) -> None:
         self._reschedule()
         ended = [router for router in self._fleet if router.ended]
         if not ended:

@@ -236,10 +236,19 @@ class Router:
             return
         instance.counters.received(advertisement.priority)
         heard = Heard(position, source, advertisement.priority, advertisement.interval_ns)
-        self._apply(arrived_ns, self._election.receive(arrived_ns, heard))
+        now = clock.boottime_ns()
+        self._apply(now, self._election.receive(now, heard, arrived_ns=arrived_ns))
 
-    def tick(self, now: int) -> None:
-        """Act on whatever is due."""
+    def advertise(self, now: int) -> None:
+        """Send and renew what is due, if it is Active; find out whether it overslept."""
+        if self._election is None or self._election.state is not State.ACTIVE:
+            return
+        self._apply(now, self._election.advertise(now))
+        self._leave_if_mute(now, self._election)
+        self._renew_if_due(now)
+
+    def tick(self, now: int, heard_until_ns: int | None = None) -> None:
+        """Act on whatever is due; adverts up to `heard_until_ns` have been heard (None: all)."""
         if self.instances.retry.is_due(now):
             self.network_changed(now)
         taken = self._prober.tick(now)
@@ -247,10 +256,9 @@ class Router:
             _log.warning("Router %s: somebody has %s", self.desired.display_name, taken)
             self._apply(now, self._election.address_in_use(now))
         if self._election is not None and not self._prober.is_asking:
-            self._apply(now, self._election.tick(now))
+            self._apply(now, self._election.tick(now, heard_until_ns))
             self._leave_if_mute(now, self._election)
-        if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
-            self._renew(now)
+        self._renew_if_due(now)
         for index, address in self._holdings.unconfirmed(now, self._node.monitor):
             self.address_removed(now, index, address)
         self._announcer.tick(now)
@@ -364,6 +372,10 @@ class Router:
         assert self._election is not None
         lifetime = address_lifetime_seconds(self._election.config)
         self._holdings.bind(now, self.instances.placed.values(), lifetime)
+
+    def _renew_if_due(self, now: int) -> None:
+        if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
+            self._renew(now)
 
     def _renew(self, now: int) -> None:
         serving = self._election is not None and (

@@ -153,17 +153,18 @@ class Election(ElectionSteps):
 
     # --- adverts ---------------------------------------------------------------------------
 
-    def receive(self, now: int, heard: Heard) -> list[Action]:
-        """Handle an advert that passed the receive ladder; `now` is when it arrived."""
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
+        """Handle an advert that passed the receive ladder and arrived then, by default now."""
+        at = now if arrived_ns is None else arrived_ns
         if self._state is State.BACKUP:
             if heard.priority == 0:
-                return self._hear_resignation(now, heard)
-            return self._hear_in_backup(now, heard)
+                return self._hear_resignation(at, heard)
+            return self._hear_in_backup(now, heard, at)
         if self._state is State.ACTIVE and self._overslept(now):
             # It would answer as if it were still Active, and win with addresses that have expired.
-            return [*self._wake_too_late(now), *self.receive(now, heard)]
+            return [*self._wake_too_late(now), *self.receive(now, heard, arrived_ns=at)]
         if self._state is State.ACTIVE:
-            return self._hear_in_active(now, heard)
+            return self._hear_in_active(now, heard, at)
         if heard.priority > 0:
             self._return_until_ns = None
         return []
@@ -177,7 +178,7 @@ class Election(ElectionSteps):
             self._hasten(now)
         return []
 
-    def _hear_in_backup(self, now: int, heard: Heard) -> list[Action]:
+    def _hear_in_backup(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
         """Rows 6 and 7."""
         if self._leave_reason is not None:
             self._timers.resignations_ns = ()
@@ -191,24 +192,24 @@ class Election(ElectionSteps):
             # A loser's last advert that was overtaken by its successor's; if it were more, the
             # successor would fall silent, and the timer runs.
             return actions
-        self._peer.remember(now, heard, own_priority=self.effective_priority)
+        self._peer.remember(arrived_ns, heard, own_priority=self.effective_priority)
         self._peer.resigned = False
         if outranked:
-            self._hasten(now)
+            self._hasten(arrived_ns)
         elif heard.priority >= self.effective_priority or succeeded or not self._preempts(now):
             self._orderly = False
             self._timers.active_adver_interval_ns = heard.interval_ns
-            self._timers.arm_down(now, intervals=3)
+            self._timers.arm_down(arrived_ns, intervals=3)
         else:
             self._orderly = True
         return actions
 
-    def _hear_in_active(self, now: int, heard: Heard) -> list[Action]:
+    def _hear_in_active(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
         """Rows 10, 11 and 12."""
         if heard.priority == 0:
             return self._answer(now, reset_timer=True)
         if self._loses_to(heard):
-            return self._step_down(now, heard)
+            return self._step_down(now, heard, arrived_ns)
         return self._answer(now, reset_timer=False)
 
     def _loses_to(self, heard: Heard) -> bool:
@@ -218,7 +219,7 @@ class Election(ElectionSteps):
             return heard.priority > self.effective_priority
         return heard.instance == 0 and int(heard.source) > int(own)
 
-    def _step_down(self, now: int, heard: Heard) -> list[Action]:
+    def _step_down(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
         """Row 11 here: a last advert first, so that the winner announces again."""
         actions: list[Action] = []
         if not self._advert_waits_for_bind:
@@ -227,9 +228,9 @@ class Election(ElectionSteps):
             return actions + self._finish_leaving(now)
         self._bound = False
         actions += self._change_state(now, State.BACKUP, "HigherPriorityHeard")
-        self._peer.remember(now, heard, own_priority=self.effective_priority)
+        self._peer.remember(arrived_ns, heard, own_priority=self.effective_priority)
         self._timers.active_adver_interval_ns = heard.interval_ns
-        self._timers.arm_down(now, intervals=3)
+        self._timers.arm_down(arrived_ns, intervals=3)
         return [*actions, StopAnnouncing(), ReleaseAddresses()]
 
     def _answer(self, now: int, *, reset_timer: bool) -> list[Action]:
@@ -255,12 +256,34 @@ class Election(ElectionSteps):
 
     # --- time ------------------------------------------------------------------------------
 
-    def tick(self, now: int) -> list[Action]:
-        """Act on every timer that is due; calling early does nothing."""
+    def advertise(self, now: int) -> list[Action]:
+        """Do what is due for an Active before anything is heard (row 9); calling early is harmless.
+
+        One that overslept becomes Backup here, before it can answer what waited for it.
+        """
+        adver_ns = self._timers.adver_ns
+        if self._state is not State.ACTIVE or adver_ns is None or adver_ns > now:
+            return []
+        return self._adver_timer_fired(now)
+
+    def tick(self, now: int, heard_until_ns: int | None = None) -> list[Action]:
+        """Act on every timer that is due; calling early does nothing.
+
+        Active_Down_Timer does not fire while adverts are unread that may have arrived before its
+        deadline: all up to `heard_until_ns` have been heard (None: all).
+        """
+        heard_until_ns = now if heard_until_ns is None else heard_until_ns
         actions: list[Action] = []
-        while (due_ns := self.deadline()) is not None and due_ns <= now:
+        while self._is_due(now, heard_until_ns):
             actions += self._fire(now)
         return actions
+
+    def _is_due(self, now: int, heard_until_ns: int) -> bool:
+        other_ns = self._timers.next_besides_down_ns()
+        if other_ns is not None and other_ns <= now:
+            return True
+        down_ns = self._timers.down_ns(self.effective_priority)
+        return down_ns is not None and down_ns <= min(now, heard_until_ns)
 
     def _fire(self, now: int) -> list[Action]:
         """Act on one due timer; each either disarms it or arms it later than now."""

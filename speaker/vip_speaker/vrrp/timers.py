@@ -86,13 +86,11 @@ class ElectionTimers:
 
     def next_deadline(self, priority: int) -> int | None:
         """Return the earliest armed timer."""
-        armed = [
-            at
-            for at in (self.adver_ns, self.bind_ns, self.leave_ns, self.retry_ns)
-            if at is not None
-        ]
-        down_ns = self.down_ns(priority)
-        if down_ns is not None:
-            armed.append(down_ns)
-        armed.extend(self.resignations_ns[:1])
-        return min(armed, default=None)
+        armed = (self.next_besides_down_ns(), self.down_ns(priority))
+        return min((at for at in armed if at is not None), default=None)
+
+    def next_besides_down_ns(self) -> int | None:
+        """Return the earliest armed timer other than Active_Down_Timer."""
+        single = (self.adver_ns, self.bind_ns, self.leave_ns, self.retry_ns)
+        armed = (*single, *self.resignations_ns[:1])
+        return min((at for at in armed if at is not None), default=None)

@@ -20,11 +20,7 @@ _BURST = 4.5
 
 
 class Rate(Checker):
-    """A leaky bucket per node: it drains at the legal rate, each advert fills it by one.
-
-    It runs on the time that the election is told: one that finds many adverts in its sockets
-    answers them as if it had been awake.
-    """
+    """A leaky bucket per node: it drains at the legal rate, each advert fills it by one."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -38,7 +34,7 @@ class Rate(Checker):
         if not sent:
             return
         level = self._drain(node)
-        if event.startswith(("hear(", "tick")):
+        if event.startswith(("hear(", "tick", "advertise")):
             # What the node did of its own accord (a verdict, a configuration) is not counted.
             level += sent
         self._level[node.name] = level
@@ -46,8 +42,7 @@ class Rate(Checker):
             raise self.violated("S11", f"{node.name} sends too many adverts, now on {event}")
 
     def _drain(self, node: Node) -> float:
-        assert node.engine is not None
-        now = node.engine.told_ns
+        now = node.local_ns
         interval_ns = node.config.advertisement_interval_ns
         per_ns = 1 / interval_ns + 1 / min(interval_ns, _ANSWER_GAP_NS)
         passed_ns = max(0, now - self._drained_ns.get(node.name, now))

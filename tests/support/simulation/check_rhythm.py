@@ -1,4 +1,4 @@
-"""S2 and L5: who was silent for too long listens first, and nobody claims without a reason."""
+"""S2, S12, L5: who was silent or deaf listens first, and nobody claims without a reason."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from support.simulation.world import World
 
 _RETURNS = ("Resumed", "LinkReturned")
+_SILENCE = "ActiveDown"
 _CLAIMS = ("ActiveDown", "ActiveResigned")
 
 
@@ -35,7 +36,7 @@ class Rhythm(Checker):
                 self._entered_ns[node.name] = node.local_ns
             elif isinstance(action, SendAdvertisement) and action.priority:
                 if (
-                    event.startswith(("tick", "hear("))
+                    event.startswith(("tick", "advertise", "hear("))
                     and self._entered_ns[node.name] < node.local_ns
                 ):
                     self._require_window(node, f"{node.name} sent on")
@@ -46,6 +47,20 @@ class Rhythm(Checker):
         silent_ns = node.local_ns - self._sent_ns[node.name]
         if silent_ns >= self._window_ns[node.name]:
             raise self.violated("S2", f"{what} after {silent_ns / 1e9:.3f} s of silence")
+
+
+class Unread(Checker):
+    """S12: nobody claims from silence while an advert is unread that arrived in time."""
+
+    def acted(self, node: Node, event: str, before: State, actions: Sequence[Action]) -> None:
+        if not any(isinstance(one, StateChanged) and one.reason == _SILENCE for one in actions):
+            return
+        assert node.engine is not None
+        due_ns = node.engine.due_ns
+        in_time = [one for one in node.engine.unread if due_ns is None or one[0] <= due_ns]
+        if any(heard.priority > 0 for _, _, _, heard in in_time):
+            text = f"{node.name} claims, and has not read {len(in_time)} adverts that came in time"
+            raise self.violated("S12", text)
 
 
 class Stability(Checker):

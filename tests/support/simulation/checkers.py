@@ -7,7 +7,7 @@ from support.simulation.check_node import Entries, Senders, Timers
 from support.simulation.check_pairs import Leftovers, Pairs
 from support.simulation.check_promises import Promises
 from support.simulation.check_rate import Rate
-from support.simulation.check_rhythm import Rhythm, Stability
+from support.simulation.check_rhythm import Rhythm, Stability, Unread
 from support.simulation.check_service import NeverNone, Reachability
 
 ALL = (
@@ -18,6 +18,7 @@ ALL = (
     Rate,
     Rhythm,
     Stability,
+    Unread,
     Pairs,
     Leftovers,
     NeverNone,

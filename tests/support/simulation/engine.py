@@ -25,6 +25,7 @@ from vip_speaker.vrrp.actions import (
 from vip_speaker.vrrp.election import ElectionConfig, Heard
 from vip_speaker.vrrp.machine import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
+from vip_speaker.vrrp.turn import turn
 
 if TYPE_CHECKING:
     from support.simulation.node import Node
@@ -34,6 +35,8 @@ _LATER_ROUNDS_NS = (SECOND_NS, 5 * SECOND_NS)
 _REFRESH_NS = 30 * SECOND_NS
 _RENEWALS_PER_LIFETIME = 4
 _LEAST_LIFETIME_SECONDS = 3
+
+_EVERY_TURN = ("advertise", "tick", "hear(")
 
 Command = Callable[[Election, int], list[Action]]
 
@@ -49,18 +52,21 @@ class Engine:
 
     Attributes:
         election: the real thing, or one that is broken on purpose.
-        told_ns: what the election was told last that the time is, by the node's clock; for an
-            advert that is when it arrived.
+        unread: adverts in the socket: when they arrived, sender, VRID, advert.
+        due_ns: the election's earliest deadline before it acted last.
+        unheard_since_ns: when the last advert arrived that was read, if more are waiting.
         serving_since_ns: since when it is Active with addresses bound and announced, or None.
     """
 
     def __init__(self, node: Node, election: Election) -> None:
         self.election = election
-        self.told_ns = 0
+        self.unheard_since_ns: int | None = None
+        self.due_ns: int | None = None
+        self._last_read_ns = 0
         self.serving_since_ns: int | None = None
         self._node = node
         self._world = node.world
-        self._inbox: deque[tuple[int, str, int, Heard]] = deque()
+        self.unread: deque[tuple[int, str, int, Heard]] = deque()
         self._commands: deque[tuple[str, Command]] = deque()
         self._answers: deque[tuple[int, bool]] = deque()
         self._removed = False
@@ -79,7 +85,7 @@ class Engine:
 
     def arrive(self, sender: str, virtual_router_id: int, heard: Heard) -> None:
         """An advert arrives in the socket, which notes the time."""
-        self._inbox.append((self._node.local_ns, sender, virtual_router_id, heard))
+        self.unread.append((self._node.local_ns, sender, virtual_router_id, heard))
         self._wake()
 
     def kernel_answered(self, generation: int, *, done: bool) -> None:
@@ -95,20 +101,54 @@ class Engine:
     # --- turns of the loop -----------------------------------------------------------------
 
     def turn(self) -> None:
-        """One turn: what is due for an Active, packets, answers and commands, other timers."""
-        election = self.election
-        if election.state is State.ACTIVE:
-            # Packets that waited while it slept must not hide from it that it slept.
-            self.do("tick", election.tick)
-        while self._inbox:
-            self._hear(*self._inbox.popleft())
+        """One turn, in the order of production."""
+        turn(self)
+
+    def now_ns(self) -> int:
+        """Return the node's time."""
+        return self._node.local_ns
+
+    def due(self, now: int) -> list[Engine]:
+        """Return this engine, which is its only router: a timer that is not due does nothing."""
+        return [self]
+
+    def advertise(self, now: int) -> None:
+        """Send and renew what is due, if it is Active."""
+        if self.election.state is not State.ACTIVE:
+            return
+        self.do("advertise", self.election.advertise)
+        if self._renew_ns is not None and self._renew_ns <= now:
+            self._renew()
+
+    def receive(self) -> None:
+        """Take as many adverts from the socket as there is time for."""
+        for _ in range(self._world.options.adverts_per_turn):
+            if not self.unread:
+                break
+            self._last_read_ns = self.unread[0][0]
+            self._hear(*self.unread.popleft())
+        self.unheard_since_ns = self._last_read_ns if self.unread else None
+
+    def heard_until_ns(self, router: Engine) -> int:
+        """Return the arrival of the last advert that was read while more are waiting, else now."""
+        since_ns = self.unheard_since_ns
+        return self._node.local_ns if since_ns is None else since_ns
+
+    def take_events(self) -> None:
+        """Take the kernel's answers and everything that somebody asks for."""
         while self._answers:
             self._take_answer(*self._answers.popleft())
         while self._commands:
             name, call = self._commands.popleft()
             self._carry_out(name, call)
-        self.do("tick", election.tick)
+
+    def tick(self, now: int, heard_until_ns: int) -> None:
+        """Act on every timer that is due."""
+        self.do("tick", lambda at: self.election.tick(at, heard_until_ns))
         self._look_after_addresses()
+
+    def settle(self) -> None:
+        """Let the checkers look, and plan the next turn."""
         self._world.turned(self._node)
         self.schedule()
 
@@ -118,7 +158,7 @@ class Engine:
         due = [at for at in deadlines if at is not None]
         self._turn_at_ns = None
         self._turn_number += 1
-        if self._inbox or self._answers or self._commands:
+        if self.unread or self._answers or self._commands:
             self._wake()
         elif due:
             self._plan_turn(self._node.clock.time_ns(min(due)) + self._lateness_ns())
@@ -152,7 +192,7 @@ class Engine:
             return
         known = replace(heard, instance=wire.index(key))
         event = f"hear({heard.priority} from {sender})"
-        self.do(event, lambda at: self.election.receive(at, known), at_ns=arrived_ns)
+        self.do(event, lambda at: self.election.receive(at, known, arrived_ns=arrived_ns))
 
     def _carry_out(self, name: str, call: Command) -> None:
         self.do(name, lambda now: call(self.election, now))
@@ -183,14 +223,12 @@ class Engine:
 
     # --- actions ---------------------------------------------------------------------------
 
-    def do(
-        self, event: str, call: Callable[[int], list[Action]], *, at_ns: int | None = None
-    ) -> None:
+    def do(self, event: str, call: Callable[[int], list[Action]]) -> None:
         """Let the election act, tell the world, carry the actions out."""
         before = self.election.state
-        self.told_ns = self._node.local_ns if at_ns is None else at_ns
-        actions = call(self.told_ns)
-        if actions or not (at_ns is not None or event == "tick"):
+        self.due_ns = self.election.deadline()
+        actions = call(self._node.local_ns)
+        if actions or not event.startswith(_EVERY_TURN):
             self._world.note(self._node, before, event, actions)
         self._world.acted(self._node, event, before, actions)
         for action in actions:

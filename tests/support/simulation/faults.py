@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from support.simulation.addresses import family_of, make_instance, own_address
 from support.simulation.lan import CLIENT, Way
 from support.simulation.node import Node, Process
-from vip_model.vocabulary import PreemptionMode
+from vip_model.vocabulary import PreemptionMode, State
 from vip_speaker.vrrp.election import Address, Heard, Instance
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from support.simulation.world import World
 
 _STRANGER = 250
+_JUNK = 50
 _SLOW_NS = 300 * MILLISECOND_NS
 _EXTRA: tuple[Address, ...] = (IPv4Address("192.0.2.101"), IPv6Address("2001:db8::101"))
 
@@ -129,6 +130,27 @@ def power_off(world: World, random: Random) -> Harm | None:
 def freeze(world: World, random: Random) -> Harm | None:
     """SIGSTOP everything, or a virtual machine without time."""
     return _end(world, random, Node.freeze, Node.thaw)
+
+
+def stall(world: World, random: Random) -> Harm | None:
+    """A Backup stands still until about when its timer is due, behind many adverts of no use."""
+    backups = [
+        node
+        for node in world.nodes.values()
+        if node.takes_part and node.state is State.BACKUP and node.election is not None
+    ]
+    if not backups:
+        return None
+    node = random.choice(backups)
+    assert node.election is not None
+    due_ns = node.election.deadline() or 0
+    node.freeze()
+    for number in range(_JUNK):
+        at_ns = world.now_ns + number * MILLISECOND_NS // 10
+        world.agenda.at(at_ns, _stray, world, node)
+    late_ns = random.randrange(world.options.interval_ns // 3)
+    world.agenda.at(node.clock.time_ns(due_ns) + late_ns, node.thaw)
+    return Harm((node.name,), node.thaw)
 
 
 def link_down(world: World, random: Random) -> Harm | None:
@@ -254,12 +276,16 @@ def withdraw(world: World, random: Random) -> Harm:
 def stray_resignation(world: World, random: Random) -> Harm:
     """Somebody who is not of the election sends priority 0."""
     for node in world.nodes.values():
-        for instance in node.config.instances:
-            family = family_of(instance.source)
-            heard = Heard(0, own_address(_STRANGER, family), 0, world.options.interval_ns)
-            packet = ("stranger", instance.virtual_router_id, heard)
-            world.lan.carry(("stranger", node.name), family, node.arrive, *packet)
+        _stray(world, node)
     return Harm(tuple(world.nodes), orderly=True)
+
+
+def _stray(world: World, node: Node) -> None:
+    for instance in node.config.instances:
+        family = family_of(instance.source)
+        heard = Heard(0, own_address(_STRANGER, family), 0, world.options.interval_ns)
+        packet = ("stranger", instance.virtual_router_id, heard)
+        world.lan.carry(("stranger", node.name), family, node.arrive, *packet)
 
 
 def change_interval(world: World, random: Random) -> Harm:
@@ -384,6 +410,7 @@ MENU: dict[str, Kind] = {
         kill_shortly,
         power_off,
         freeze,
+        stall,
         link_down,
         stop,
         yield_,

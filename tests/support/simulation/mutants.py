@@ -21,15 +21,19 @@ from vip_speaker.vrrp.machine import Election
 class NeverReleases(Election):
     """Keeps the addresses when it hears a higher advert."""
 
-    def receive(self, now: int, heard: Heard) -> list[Action]:
-        return [one for one in super().receive(now, heard) if one != ReleaseAddresses()]
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
+        return [
+            one
+            for one in super().receive(now, heard, arrived_ns=arrived_ns)
+            if one != ReleaseAddresses()
+        ]
 
 
 class SilentLoser(Election):
     """Steps down without a last advert, as RFC 9568 has it."""
 
-    def _step_down(self, now: int, heard: Heard) -> list[Action]:
-        actions = super()._step_down(now, heard)
+    def _step_down(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
+        actions = super()._step_down(now, heard, arrived_ns)
         return [one for one in actions if not isinstance(one, SendAdvertisement)]
 
 
@@ -43,18 +47,19 @@ class SilentWinner(Election):
 class NeverLearns(Election):
     """Counts with its own interval, whatever the Active's is."""
 
-    def receive(self, now: int, heard: Heard) -> list[Action]:
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
         own_ns = self.config.advertisement_interval_ns
-        return super().receive(now, replace(heard, interval_ns=own_ns))
+        heard = replace(heard, interval_ns=own_ns)
+        return super().receive(now, heard, arrived_ns=arrived_ns)
 
 
 class EqualIsLower(Election):
     """Takes an equal priority for a lower one, in Backup too."""
 
-    def receive(self, now: int, heard: Heard) -> list[Action]:
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
         if self.state is State.BACKUP and heard.priority == self.effective_priority > 1:
             heard = replace(heard, priority=heard.priority - 1)
-        return super().receive(now, heard)
+        return super().receive(now, heard, arrived_ns=arrived_ns)
 
 
 class IgnoresTies(Election):
@@ -107,8 +112,8 @@ class LeavesAtOnce(Election):
 class TalksAsBackup(Election):
     """Sends an advert when it steps down, and not before."""
 
-    def _step_down(self, now: int, heard: Heard) -> list[Action]:
-        actions = super()._step_down(now, heard)
+    def _step_down(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
+        actions = super()._step_down(now, heard, arrived_ns)
         return [*actions[1:], *actions[:1]]
 
 
@@ -180,8 +185,8 @@ class NoBands(Election):
 class Impatient(Election):
     """Waits for two intervals instead of three."""
 
-    def _hear_in_backup(self, now: int, heard: Heard) -> list[Action]:
-        actions = super()._hear_in_backup(now, heard)
+    def _hear_in_backup(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
+        actions = super()._hear_in_backup(now, heard, arrived_ns)
         if self.state is State.BACKUP and self._timers._down_intervals == 3:
             self._timers._down_intervals = 1
         return actions
@@ -190,8 +195,8 @@ class Impatient(Election):
 class ForgetsTimer(Election):
     """Does not arm Active_Down_Timer when it steps down."""
 
-    def _step_down(self, now: int, heard: Heard) -> list[Action]:
-        actions = super()._step_down(now, heard)
+    def _step_down(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
+        actions = super()._step_down(now, heard, arrived_ns)
         self._timers.disarm_down()
         return actions
 
@@ -199,9 +204,9 @@ class ForgetsTimer(Election):
 class KeepsAdopted(Election):
     """Does not let go of what an earlier life left."""
 
-    def _hear_in_backup(self, now: int, heard: Heard) -> list[Action]:
+    def _hear_in_backup(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
         adopted = self._adopted
-        actions = super()._hear_in_backup(now, heard)
+        actions = super()._hear_in_backup(now, heard, arrived_ns)
         if adopted:
             self._adopted = True
             return [one for one in actions if one != ReleaseAddresses()]
@@ -220,8 +225,12 @@ class NeverReturns(Election):
 class AnnouncesOnAndOn(Election):
     """Goes on announcing after it has stepped down."""
 
-    def receive(self, now: int, heard: Heard) -> list[Action]:
-        return [one for one in super().receive(now, heard) if one != StopAnnouncing()]
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
+        return [
+            one
+            for one in super().receive(now, heard, arrived_ns=arrived_ns)
+            if one != StopAnnouncing()
+        ]
 
 
 class BindsTwice(Election):
@@ -234,8 +243,29 @@ class BindsTwice(Election):
 class SwallowsTransitions(Election):
     """Does not say that it became Backup."""
 
-    def receive(self, now: int, heard: Heard) -> list[Action]:
-        return [one for one in super().receive(now, heard) if not isinstance(one, StateChanged)]
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
+        return [
+            one
+            for one in super().receive(now, heard, arrived_ns=arrived_ns)
+            if not isinstance(one, StateChanged)
+        ]
+
+
+class AnswersAsIfAwake(Election):
+    """Judges what it missed as of when it arrived, before it finds out that it overslept."""
+
+    def advertise(self, now: int) -> list[Action]:
+        return [] if self._overslept(now) else super().advertise(now)
+
+    def receive(self, now: int, heard: Heard, *, arrived_ns: int | None = None) -> list[Action]:
+        return super().receive(now if arrived_ns is None else arrived_ns, heard)
+
+
+class TimersFirst(Election):
+    """Lets Active_Down_Timer fire whatever waits in the socket."""
+
+    def tick(self, now: int, heard_until_ns: int | None = None) -> list[Action]:
+        return super().tick(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +296,8 @@ MUTANTS = (
     Mutant(AnnouncesOnAndOn, "S4"),
     Mutant(SwallowsTransitions, "S4"),
     Mutant(WrongPriority, "S8", ("service_down", "outage")),
+    Mutant(AnswersAsIfAwake, "S2 S9 Handover", ("freeze", "stray_resignation")),
+    Mutant(TimersFirst, "S12", ("stall",)),
     Mutant(IgnoresTies, "S9", ("partition",)),
     Mutant(NeverGivesWay, "S9 S11", ("partition",)),
     Mutant(AnswersWithoutLimit, "S11", ("asymmetric_partition", "deaf")),

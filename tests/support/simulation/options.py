@@ -35,6 +35,7 @@ FAULTS = (
     "kill_shortly",
     "power_off",
     "freeze",
+    "stall",
     "link_down",
     "bind_fails",
     "slow_binds",
@@ -93,6 +94,7 @@ class Options:
         lateness_max_ns: and never longer.
         bind_mean_ns: how long the kernel takes to bind.
         bind_max_ns: and never longer.
+        adverts_per_turn: how many the engine reads before it looks at anything else.
         gate_period_ns: between two probes of the service.
         fault_gap_ns: mean time between two faults; 0 for none.
         faults: kinds of faults and their weights.
@@ -116,6 +118,7 @@ class Options:
     lateness_max_ns: int = 0
     bind_mean_ns: int = MILLISECOND_NS
     bind_max_ns: int = 5 * MILLISECOND_NS
+    adverts_per_turn: int = 64
     gate_period_ns: int = SECOND_NS // 5
     fault_gap_ns: int = 0
     faults: tuple[tuple[str, float], ...] = ()
@@ -196,6 +199,7 @@ def draw(seed: int, random: Random) -> Options:
         lateness_max_ns=min(4 * lateness_ns, 8 * MILLISECOND_NS),
         bind_mean_ns=bind_ns,
         bind_max_ns=8 * bind_ns,
+        adverts_per_turn=random.choice((1, 2, 8, 64)),
         gate_period_ns=min(max(interval_ns // 2, 50 * MILLISECOND_NS), SECOND_NS),
         fault_gap_ns=_logarithmic(random, *(one * interval_ns for one in _GAPS[mood])),
         faults=_draw_faults(random, ORDERLY if mood == "orderly" else FAULTS),
