@@ -1,4 +1,4 @@
-"""Write what is generated from the types: crds/, their copies in the chart, tables in docs/.
+"""Write what is generated: crds/ and their copies in the chart, parts of the documentation.
 
 With --check nothing is written, and the exit status says whether anything is out of date.
 """
@@ -13,6 +13,7 @@ import yaml
 
 from vip_model.schema.crd import definitions
 from vip_model.schema.reference import PAGES, with_tables
+from vip_speaker.vrrp import chart
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "# Generated from model/vip_model by `make crds`; do not edit.\n"
@@ -51,7 +52,20 @@ def generated(root: Path) -> dict[Path, str]:
     for name, tables in PAGES.items():
         page = root / "docs" / name
         files[page] = with_tables(page.read_text(), tables)
+    protocol = root / "docs" / "protocol.md"
+    files[protocol] = with_chart(protocol.read_text())
     return files
+
+
+def with_chart(page: str) -> str:
+    """Return the page with the chart of the election as it is now."""
+    parts = {"diagram": f"```mermaid\n{chart.mermaid()}\n```", "edges": chart.table()}
+    for name, text in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+        before, rest = page.split(begin)
+        _, after = rest.split(end)
+        page = f"{before}{begin}{text}{end}{after}"
+    return page
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ from support.vrrp_scene import (
     send,
 )
 from vip_speaker.vrrp.actions import Action
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 
 DUAL_SECOND = LINKS[3]
 
@@ -210,7 +210,7 @@ def test_changed_address_list_of_an_active(link: Link) -> None:
     instances = scene.election.config.instances
     more: dict[int, Address] = {4: IPv4Address("192.0.2.101"), 6: IPv6Address("2001:db8::101")}
     grown = tuple(
-        replace(instance, addresses=(*instance.addresses, more[instance.source.version]))
+        replace(instance, addresses=(*instance.addresses, more[instance.addresses[0].version]))
         for instance in instances
     )
     assert scene.reconfigure(instances=grown) == [BIND]

@@ -11,7 +11,6 @@ from support.vrrp_scene import (
     BIND,
     FAILING,
     HEALTHY,
-    HIGHER,
     INITIALIZE,
     LOWER,
     OTHER,
@@ -29,7 +28,7 @@ from support.vrrp_scene import (
     yielding,
 )
 from vip_model.vocabulary import PreemptionMode
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
 LEFT = [STOP_ANNOUNCING, RELEASE, changed(BACKUP, INITIALIZE, "Stopped")]
 
@@ -96,7 +95,12 @@ def test_failing_successor_ends_the_yield_for_a_moment(link: Link) -> None:
     assert scene.hear(100) == [RELEASE]
     assert scene.remaining_ns == 168_750_000
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "LowerPriorityPreempted"), BIND]
+    assert scene.tick() == [BIND]
+    assert scene.bound() == [
+        changed(BACKUP, ACTIVE, "LowerPriorityPreempted"),
+        ANNOUNCE,
+        send(200),
+    ]
 
 
 @on_every_link
@@ -173,56 +177,6 @@ def test_interval_at_yield_is_the_own_one(link: Link) -> None:
     scene.election.yield_active(scene.now, "Moved")
     scene.run_until(5)
     assert scene.remaining_ns == 213_750_000
-
-
-# --- the successor ---------------------------------------------------------------------------
-
-
-@on_every_link
-def test_successor_speaks_only_when_bound(link: Link) -> None:
-    """Bind, announce, then send: until the addresses are bound it answers nobody."""
-    scene = backup_of(link)
-    scene.hear(0)
-    scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "ActiveResigned"), BIND]
-    assert scene.wait(20).hear(0) == []
-    assert scene.hear(180) == []
-    assert scene.wait(20).bound() == [ANNOUNCE, send(200)]
-    assert scene.remaining_ns == 1_000_000_000
-
-
-@on_every_link
-def test_successor_is_reconfigured_before_it_is_bound(link: Link) -> None:
-    """A new priority or interval is no reason to speak before the addresses are bound."""
-    scene = backup_of(link)
-    scene.hear(0)
-    scene.wait_for_deadline().tick()
-    assert scene.reconfigure(priority=210, advertisement_interval_ns=2_000_000_000) == []
-    assert scene.wait(20).bound() == [ANNOUNCE, send(210)]
-    assert scene.remaining_ns == 2_000_000_000
-
-
-@on_every_link
-def test_successor_that_loses_before_it_is_bound(link: Link) -> None:
-    """It has said nothing yet, so that it steps down without a last advert."""
-    scene = backup_of(link)
-    scene.hear(0)
-    scene.wait_for_deadline().tick()
-    assert scene.hear(254, HIGHER) == [
-        changed(ACTIVE, BACKUP, "HigherPriorityHeard"),
-        STOP_ANNOUNCING,
-        RELEASE,
-    ]
-
-
-@on_every_link
-def test_takeover_after_silence_is_not_orderly(link: Link) -> None:
-    """A resignation that was followed by another Active counts no more when that one crashes."""
-    scene = backup_of(link)
-    scene.hear(0)
-    scene.wait(10).hear(220, OTHER)
-    scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "ActiveDown"), send(200), BIND]
 
 
 # --- stop ------------------------------------------------------------------------------------

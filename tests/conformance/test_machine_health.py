@@ -27,13 +27,13 @@ from support.vrrp_scene import (
     send,
 )
 from vip_model.vocabulary import PreemptionMode
-from vip_speaker.vrrp.election import ElectionConfig, Health
+from vip_speaker.vrrp.config import ElectionConfig, Health
 
 PRIORITIES = {
-    "owner": (255, True, 154),
-    "first-slot": (254, True, 154),
-    "middle-slot": (200, True, 100),
-    "last-slot": (155, True, 55),
+    "owner": (255, True, 144),
+    "first-slot": (254, True, 144),
+    "middle-slot": (200, True, 144),
+    "last-slot": (155, True, 144),
     "no-bands-owner": (255, False, 155),
     "no-bands": (200, False, 100),
     "no-bands-default": (100, False, 1),
@@ -43,7 +43,7 @@ PRIORITIES = {
 
 @pytest.mark.parametrize(("base", "bands", "failing"), PRIORITIES.values(), ids=PRIORITIES)
 def test_failing_priority(base: int, bands: bool, failing: int) -> None:
-    """A failing gate takes 100 off, never below 1, and below every healthy router in bands."""
+    """With bands it is that of the slot among the failing; without, 100 less, at least 1."""
     config = ElectionConfig(IPV4.instances(), base, health_bands=bands)
     assert base == config.effective_priority(HEALTHY)
     assert failing == config.effective_priority(FAILING)
@@ -51,7 +51,7 @@ def test_failing_priority(base: int, bands: bool, failing: int) -> None:
 
 @on_every_link
 @pytest.mark.parametrize("mode", PreemptionMode)
-@pytest.mark.parametrize("heard", [1, 99, 154])
+@pytest.mark.parametrize("heard", [1, 99, 144])
 def test_healthy_backup_replaces_failing_active(
     link: Link, mode: PreemptionMode, heard: int
 ) -> None:
@@ -60,8 +60,12 @@ def test_healthy_backup_replaces_failing_active(
     assert scene.hear(heard) == []
     assert scene.remaining_ns == 218_750_000
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "LowerPriorityPreempted"), BIND]
-    assert scene.bound() == [ANNOUNCE, send(200)]
+    assert scene.tick() == [BIND]
+    assert scene.bound() == [
+        changed(BACKUP, ACTIVE, "LowerPriorityPreempted"),
+        ANNOUNCE,
+        send(200),
+    ]
 
 
 @on_every_link
@@ -93,34 +97,35 @@ def test_healthy_successor_ends_the_takeover(link: Link) -> None:
 @on_every_link
 def test_failing_backup_accepts_a_better_failing_active(link: Link) -> None:
     """If all fail the best of them serves on: row 6 holds within the lower band."""
-    scene = backup(link, health=FAILING).wait(1000)
-    assert scene.hear(101) == []
-    assert scene.remaining_ns == 3_609_375_000
+    scene = backup(link, health=FAILING, slot=1, candidates=3).wait(1000)
+    assert scene.election.effective_priority == 143
+    assert scene.hear(144) == []
+    assert scene.remaining_ns == 3_441_406_250
 
 
 @on_every_link
 @pytest.mark.parametrize(
     ("mode", "remaining_ns"),
-    [(PreemptionMode.NEVER, 3_609_375_000), (PreemptionMode.ALWAYS, 2_609_375_000)],
+    [(PreemptionMode.NEVER, 3_441_406_250), (PreemptionMode.ALWAYS, 2_441_406_250)],
 )
 def test_failing_backup_and_worse_failing_active(
     link: Link, mode: PreemptionMode, remaining_ns: int
 ) -> None:
-    """Between two that fail Preempt_Mode decides as between two that are healthy."""
-    scene = backup(link, health=FAILING, preemption=mode).wait(1000)
-    assert scene.hear(50) == []
+    """Between two that fail alike Preempt_Mode decides as between two that are healthy."""
+    scene = backup(link, health=FAILING, preemption=mode, slot=1, candidates=3).wait(1000)
+    assert scene.hear(142) == []
     assert remaining_ns == scene.remaining_ns
 
 
 @on_every_link
 def test_backup_that_becomes_healthy_replaces_failing_active(link: Link) -> None:
     """The moment it becomes healthy itself, it fires after Skew_Time at the new priority."""
-    scene = backup_of(link, 150, health=FAILING, preemption=PreemptionMode.NEVER).wait(300)
-    assert scene.remaining_ns == 3_309_375_000
+    scene = backup_of(link, 144, health=FAILING, preemption=PreemptionMode.NEVER).wait(300)
+    assert scene.remaining_ns == 3_137_500_000
     assert scene.health(HEALTHY) == []
     assert scene.remaining_ns == 218_750_000
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "LowerPriorityPreempted"), BIND]
+    assert scene.tick() == [BIND]
 
 
 @on_every_link
@@ -136,7 +141,7 @@ def test_backup_that_becomes_failing_waits_longer(link: Link) -> None:
     """Skew_Time follows the priority while the timer runs, so that the healthy come first."""
     scene = backup_of(link).wait(300)
     assert scene.health(FAILING) == []
-    assert scene.remaining_ns == 3_309_375_000
+    assert scene.remaining_ns == 3_137_500_000
     assert scene.state is BACKUP
 
 
@@ -159,18 +164,18 @@ def test_active_that_becomes_failing_yields(link: Link) -> None:
     ]
     assert scene.election.yielding
     assert scene.run_until(5) == [send(0), send(0)]
-    assert scene.remaining_ns == 604_375_000
+    assert scene.remaining_ns == 432_500_000
 
 
 @on_every_link
 def test_failing_owner_yields_too(link: Link) -> None:
-    """An owner whose service is gone lets a healthy router serve (255 becomes 154)."""
+    """An owner whose service is gone lets a healthy router serve (255 becomes 144)."""
     scene = active(link, priority=255)
     scene.health(FAILING)
     scene.run_until(5)
-    assert scene.remaining_ns == 393_437_500
+    assert scene.remaining_ns == 432_500_000
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "NobodyTookOver"), send(154), BIND]
+    assert scene.tick() == [changed(BACKUP, ACTIVE, "NobodyTookOver"), send(144), BIND]
 
 
 @on_every_link
@@ -188,7 +193,7 @@ def test_yielding_router_that_recovers_comes_back_sooner(link: Link) -> None:
     scene = active(link)
     scene.health(FAILING)
     scene.run_until(100)
-    assert scene.remaining_ns == 509_375_000
+    assert scene.remaining_ns == 337_500_000
     assert scene.health(HEALTHY) == []
     assert scene.remaining_ns == 118_750_000
     scene.wait_for_deadline()
@@ -200,7 +205,7 @@ def test_failing_active_steps_down_for_a_healthy_one(link: Link) -> None:
     """The lowest healthy priority outranks the highest failing one on the wire (row 11)."""
     scene = active(link, priority=254, health=FAILING)
     assert scene.hear(155, LOWER) == [
-        send(154),
+        send(144),
         changed(ACTIVE, BACKUP, "HigherPriorityHeard"),
         STOP_ANNOUNCING,
         RELEASE,
@@ -262,7 +267,7 @@ def test_start_while_withdrawn(link: Link) -> None:
 
 @on_every_link
 @pytest.mark.parametrize(
-    ("health", "remaining_ns"), [(HEALTHY, 3_218_750_000), (FAILING, 3_609_375_000)]
+    ("health", "remaining_ns"), [(HEALTHY, 3_218_750_000), (FAILING, 3_437_500_000)]
 )
 def test_restored_router_starts_as_backup(link: Link, health: Health, remaining_ns: int) -> None:
     """When the gates let it in again it listens as long as at any start."""

@@ -9,6 +9,7 @@ import pytest
 
 from support.vrrp_scene import (
     ACTIVE,
+    ANNOUNCE,
     BACKUP,
     BIND,
     HIGHER,
@@ -69,7 +70,12 @@ def test_always(link: Link) -> None:
     for _ in range(3):
         scene.wait(1000).hear(180)
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "LowerPriorityPreempted"), BIND]
+    assert scene.tick() == [BIND]
+    assert scene.bound() == [
+        changed(BACKUP, ACTIVE, "LowerPriorityPreempted"),
+        ANNOUNCE,
+        send(200),
+    ]
     assert scene.now == 5_000_000_000_000 + 3_218_750_000
 
 
@@ -94,7 +100,12 @@ def test_delayed(link: Link) -> None:
     scene.hear(180)
     assert scene.remaining_ns == 2_218_750_000
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "LowerPriorityPreempted"), BIND]
+    assert scene.tick() == [BIND]
+    assert scene.bound() == [
+        changed(BACKUP, ACTIVE, "LowerPriorityPreempted"),
+        ANNOUNCE,
+        send(200),
+    ]
 
 
 @on_every_link

@@ -34,14 +34,17 @@ from support.vrrp_node import Node
 from support.vrrp_scene import HIGHER, LOWER, OTHER, OWN, Link
 from support.vrrp_strategies import group_of, repeatable
 from vip_model.vocabulary import PreemptionMode
-from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard, Instance
+from vip_speaker.vrrp.config import Address, ElectionConfig, Health, Heard, Instance
 from vip_speaker.vrrp.packet import Advertisement, DecodeError, decode, encode
 
 MILLISECOND_NS = 1_000_000
 SECOND_NS = 1000 * MILLISECOND_NS
 
 intervals_ns = st.sampled_from([10, 20, 100, 1000, 9000, 40_950]).map(lambda ms: ms * 1_000_000)
-priorities = st.sampled_from([1, 99, 100, 101, 154, 155, 200, 201, 254, 255])
+priorities = st.sampled_from([1, 99, 144, 145, 154, 155, 200, 201, 254, 255])
+healths = st.sampled_from(
+    [Health.HEALTHY, Health.FAILING, Health(cost=40), Health.WITHDRAWN, Health(7, withdrawn=True)]
+)
 both = st.integers(0, 1)
 links = st.sampled_from(
     [Link("IPv4", (4,), 0), Link("IPv6", (6,), 0), Link("dual-stack", (4, 6), 0)]
@@ -64,7 +67,7 @@ class TwoElections(RuleBasedStateMachine):
         preemption=st.sampled_from(PreemptionMode),
         bands=st.booleans(),
         bootstrap=st.booleans(),
-        health=st.sampled_from(Health),
+        health=healths,
         adopted=st.booleans(),
     )
     def begin(
@@ -155,7 +158,7 @@ class TwoElections(RuleBasedStateMachine):
         advertisement = decode(message, source, group_of(source), 255).advertisement
         for node in self.nodes:
             for index, instance in enumerate(node.election.config.instances):
-                same_family = instance.source.version == source.version
+                same_family = instance.addresses[0].version == source.version
                 if same_family and instance.virtual_router_id == advertisement.virtual_router_id:
                     heard = Heard(index, source, advertisement.priority, advertisement.interval_ns)
                     node.apply(node.election.receive(self.now, heard))
@@ -226,7 +229,7 @@ class TwoElections(RuleBasedStateMachine):
         node = self.nodes[which]
         node.apply(node.election.address_in_use(self.now))
 
-    @rule(which=both, health=st.sampled_from(Health))
+    @rule(which=both, health=healths)
     def verdict(self, which: int, health: Health) -> None:
         """The gates have something to say."""
         node = self.nodes[which]
@@ -301,7 +304,7 @@ class TwoElections(RuleBasedStateMachine):
                 node.apply(node.election.stay(self.now))
 
     @precondition(lambda self: any(node.election.stopped for node in self.nodes))
-    @rule(health=st.sampled_from(Health))
+    @rule(health=healths)
     def starts_anew(self, health: Health) -> None:
         """A router that was stopped is started again, as a new election."""
         for which, node in enumerate(self.nodes):

@@ -31,9 +31,9 @@ from support.vrrp_scene import (
 )
 from vip_model.vocabulary import PreemptionMode, State
 from vip_speaker.vrrp.actions import Action, SendAdvertisement, StateChanged
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
-HEARD = (0, 1, 99, 100, 101, 154, 155, 254, 255)
+HEARD = (0, 1, 99, 143, 144, 145, 154, 155, 254, 255)
 SENDERS = {LOWER: -1, OWN: 0, HIGHER: 1}
 # Preempt_Mode with its delay, and whether a lower Active is to be replaced at once.
 MODES = {
@@ -119,7 +119,7 @@ def test_machine_agrees_with_the_reference(
         router = Router(
             state=str(state),
             own=own,
-            healthy=health is Health.HEALTHY,
+            healthy=health.is_healthy,
             bands=bands,
             preempts=MODES[mode][2],
             runs_out=None if runs_out is None else Fraction(runs_out, 10**9),

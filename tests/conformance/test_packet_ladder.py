@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import GROUP_IPV4, GROUP_IPV6, DecodeError, DropReason, decode
 
 SOURCE = IPv4Address("192.0.2.11")

@@ -16,7 +16,7 @@ from scapy.layers.vrrp import VRRPv3
 from scapy.utils import checksum
 
 from support.vrrp_strategies import group_of, repeatable, sourced_advertisements
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import Advertisement, ChecksumForm, decode, encode
 
 IPV4_ADDRESSES = [f"192.0.2.{last}" for last in range(100, 120)]

@@ -28,7 +28,7 @@ from support.simulation.scene import (
     wait_for_advert,
 )
 from vip_model.vocabulary import PreemptionMode, State
-from vip_speaker.vrrp.election import Heard
+from vip_speaker.vrrp.config import Heard
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 MS = MILLISECOND_NS

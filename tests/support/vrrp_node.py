@@ -13,8 +13,8 @@ from vip_speaker.vrrp.actions import (
     SendAdvertisement,
     StateChanged,
 )
-from vip_speaker.vrrp.election import ElectionConfig, Health
-from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.config import ElectionConfig, Health
+from vip_speaker.vrrp.election import Election
 
 SECOND_NS = 1_000_000_000
 # Three learned intervals and Skew_Time at their longest (vrrp.md §4.3: less than 164 s), and the
@@ -90,7 +90,7 @@ class Node:
     def check(self, now: int, *, ticked: bool) -> None:
         """Check what holds after every event, and after every tick."""
         election = self.election
-        holds = election.state is State.ACTIVE or election.yielding or election.adopted
+        holds = election.holds_addresses
         assert self.addresses_bound is holds, "bound and state do not agree (S1)"
         assert not election.yielding or election.state is State.BACKUP
         deadline = election.deadline()

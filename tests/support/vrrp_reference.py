@@ -52,10 +52,14 @@ def hear(router: Router, advert: Advert) -> Outcome:
     soon = min(router.runs_out, skew(router.own, router.interval))
     if advert.priority == 0:  # row 5; here: only from the current Active
         return "Backup", [], soon if advert.from_current_active else router.runs_out
-    if router.bands and router.healthy and advert.priority < 155:  # row 7 here
+    # Row 7 here: the sender is failing, and more so than this router, which is the only candidate.
+    if router.bands and advert.priority < 145 and (router.healthy or advert.priority < router.own):
         return "Backup", [], soon if advert.from_current_active else router.runs_out
     preempts = router.preempts or router.own == 255
-    if preempts and advert.priority < router.own:  # row 7
+    own = router.own
+    if router.bands and router.healthy and own < 255 and 144 < advert.priority < 155:
+        own = 154  # here: a provisional priority is that of a slot; this router has slot 0
+    if preempts and advert.priority < own:  # row 7
         return "Backup", [], router.runs_out
     return "Backup", [], down  # row 6
 

@@ -23,8 +23,8 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard, Instance
-from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.config import Address, ElectionConfig, Health, Heard, Instance
+from vip_speaker.vrrp.election import Election
 
 MILLISECOND_NS = 1_000_000
 
@@ -116,8 +116,8 @@ class Scene:
         return self.election.tick(self.now)
 
     def bound(self) -> list[Action]:
-        """Tell that the addresses are bound."""
-        return self.election.bound(self.now)
+        """Tell that the addresses are bound; a successor claims once everything was heard."""
+        return self.election.bound(self.now) + self.election.tick(self.now)
 
     def hear(
         self,

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import GROUP_IPV4, GROUP_IPV6, Advertisement, ChecksumForm
 
 # The same examples in every run: a gate must not be red by chance. The simulation ring is the

@@ -7,7 +7,7 @@ import pytest
 from vip_model.vocabulary import FailureAction, GateState
 from vip_speaker.engine.health import GateBook, fold
 from vip_speaker.messages import DesiredGate, GateStatus, Verdict
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
 LOWER = DesiredGate(name="web")
 WITHDRAW = DesiredGate(name="disk", action=FailureAction.WITHDRAW)
@@ -34,50 +34,50 @@ def cold() -> GateBook:
         ([], Health.HEALTHY),
         (["web"], Health.FAILING),
         (["disk"], Health.WITHDRAWN),
-        (["web", "disk"], Health.WITHDRAWN),
+        (["web", "disk"], Health(cost=100, withdrawn=True)),
     ],
 )
 def test_fold(failing: list[str], expected: Health) -> None:
-    """The worst action of a failing gate decides."""
+    """Costs of failing gates add up, and one that withdraws the node does so beside them."""
     statuses = [GateStatus(name=name, state=GateState.FAILING) for name in failing]
-    assert fold([LOWER, WITHDRAW], statuses) is expected
+    assert fold([LOWER, WITHDRAW], statuses) == expected
 
 
 def test_no_gates_is_healthy() -> None:
     """A router without gates is healthy from the start."""
-    assert judge(cold()) is Health.HEALTHY
+    assert judge(cold()) == Health.HEALTHY
 
 
 def test_unknown_counts_as_failing_after_a_cold_start() -> None:
     """Until every gate has a verdict a node must not win an address into a black hole."""
-    assert judge(cold(), LOWER, WITHDRAW, disk=PASSING) is Health.FAILING
+    assert judge(cold(), LOWER, WITHDRAW, disk=PASSING) == Health.FAILING
 
 
 def test_unknown_keeps_the_level_of_an_earlier_life() -> None:
     """An engine that resumes neither improves nor worsens before it knows better."""
-    for health in Health:
-        assert judge(GateBook(health), LOWER) is health
+    for health in (Health.HEALTHY, Health(cost=30), Health.WITHDRAWN):
+        assert judge(GateBook(health), LOWER) == health
 
 
 def test_a_lost_verdict_stands() -> None:
     """An agent that goes away takes no verdict with it; it is marked as stale."""
     book = cold()
     judge(book, LOWER, web=FAILING)
-    assert judge(book, LOWER) is Health.FAILING
+    assert judge(book, LOWER) == Health.FAILING
     assert [(one.reason, one.stale) for one in book.statuses] == [("HTTP 503", True)]
 
 
 def test_a_gate_added_later_changes_nothing_until_it_has_a_verdict() -> None:
     """An edit of the gates must not move an address by itself."""
     book = cold()
-    assert judge(book, LOWER, web=PASSING) is Health.HEALTHY
-    assert judge(book, LOWER, WITHDRAW, web=PASSING) is Health.HEALTHY
-    assert judge(book, LOWER, WITHDRAW, web=PASSING, disk=FAILING) is Health.WITHDRAWN
+    assert judge(book, LOWER, web=PASSING) == Health.HEALTHY
+    assert judge(book, LOWER, WITHDRAW, web=PASSING) == Health.HEALTHY
+    assert judge(book, LOWER, WITHDRAW, web=PASSING, disk=FAILING) == Health.WITHDRAWN
 
 
 def test_not_applicable_does_not_count() -> None:
     """A gate that means nothing in this mode is neither unknown nor failing."""
-    assert judge(cold(), LOWER, web=NOT_APPLICABLE) is Health.HEALTHY
+    assert judge(cold(), LOWER, web=NOT_APPLICABLE) == Health.HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ def test_not_applicable_does_not_count() -> None:
 def test_carrier_is_judged_here(carriers: dict[str, bool], expected: Health, reason: str) -> None:
     """An interface gate needs no agent."""
     book = cold()
-    assert book.judge([CARRIER], {}, carriers, stale=True) is expected
+    assert book.judge([CARRIER], {}, carriers, stale=True) == expected
     assert book.statuses[0].reason == reason

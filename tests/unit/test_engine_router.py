@@ -39,7 +39,7 @@ from vip_speaker.linux.probe import Answer
 from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
 VIP = "192.0.2.100"
 MS = 1_000_000
@@ -498,7 +498,7 @@ def test_an_edit_that_cannot_be_placed_leaves_the_address_where_it_is(scene: Sce
     assert not [each for each in scene.worker.requests if isinstance(each, ReleaseRequest)]
     one.configure(5 * SECOND, router(VIP, advertisement_interval_milliseconds=1000))
     assert not one.instances.not_in_force
-    assert one.election.health is Health.HEALTHY
+    assert one.election.health == Health.HEALTHY
 
 
 # --- trouble that passes -------------------------------------------------------------------------

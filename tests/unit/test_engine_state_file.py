@@ -10,7 +10,7 @@ import pytest
 
 from vip_model.vocabulary import State
 from vip_speaker.engine.state_file import RouterRecord, StateFile, boot_id
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
 ACTIVE = RouterRecord(
     last_sent_ns=123_456_789_000,

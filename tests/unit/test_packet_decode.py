@@ -18,7 +18,7 @@ from support.vrrp_strategies import (
     repeatable,
     sourced_advertisements,
 )
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import (
     GROUP_IPV4,
     GROUP_IPV6,

@@ -27,6 +27,7 @@ from vip_model.vocabulary.words import (
     PreemptionMode,
     Protocol,
     State,
+    Substate,
 )
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Protocol",
     "Reason",
     "State",
+    "Substate",
     "Use",
     "candidates_that_fit",
     "effective_priority",

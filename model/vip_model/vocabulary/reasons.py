@@ -83,6 +83,11 @@ class Reason(enum.StrEnum):
         "The engine was frozen for longer than the other nodes wait; it listens first.",
     )
     GATE_FAILED = "GateFailed", Use.STATE, "The node was Active and a gate failed, so it resigned."
+    INSTANCE_LOST = (
+        "InstanceLost",
+        Use.STATE,
+        "The node was Active and lost one of several instances, such as IPv6, so it resigned.",
+    )
     WITHDRAWN = (
         "Withdrawn",
         Use.STATE,

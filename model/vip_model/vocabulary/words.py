@@ -27,6 +27,27 @@ class State(enum.StrEnum):
     ACTIVE = "Active"
 
 
+class Substate(enum.StrEnum):
+    """What a virtual router does within its state (docs/protocol.md, "States")."""
+
+    # Initialize
+    IDLE = "Idle"  # not started, or left for good
+    FAULTED = "Faulted"  # lacks its link, its source address or every instance
+    RETRYING = "Retrying"  # could not bind, and will try again
+    WITHDRAWN = "Withdrawn"  # a gate keeps it out
+    # Backup
+    WAITING = "Waiting"  # for its Active_Down_Timer
+    LISTENING = "Listening"  # once more, before it may claim
+    ADOPTED = "Adopted"  # holds what an earlier life left, until somebody speaks
+    BINDING = "Binding"  # succeeds, and says so when the addresses are bound
+    YIELDING = "Yielding"  # resigned, and holds until its successor speaks
+    LEAVING = "Leaving"  # the same, and does not come back
+    # Active
+    ESTABLISHED = "Established"
+    PROVISIONAL = "Provisional"  # claimed from silence, and has not been up for long
+    RETIRING = "Retiring"  # given up everywhere, serves until the others know
+
+
 class PreemptionMode(enum.StrEnum):
     """Preempt_Mode (RFC 9568 §6.1); Delayed waits until a lower Active was heard for so long."""
 

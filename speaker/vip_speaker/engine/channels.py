@@ -9,7 +9,7 @@ from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.ears import Ears
 from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
 from vip_speaker.linux.view import ListeningPlace
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 
 SenderKey = tuple[int, Address]  # interface index, source
 

@@ -10,19 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from vip_model.vocabulary import Family
+from vip_model.vocabulary import FailureAction, Family
 from vip_speaker.linux.choice import candidates, choose, unusable
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter
-from vip_speaker.vrrp.election import Address, ElectionConfig, Instance
+from vip_speaker.vrrp.config import Address, ElectionConfig, Instance
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 # The virtual router's own link-local address (RFC 9568 §5.2.9): unique by VRID on a link, and
 # not made from the virtual MAC (RFC 9568 §7.4).
 _LINK_LOCAL_BASE = int(IPv6Address("fe80::112:0"))
 _TIE_STEPS = 4
-_LIFETIME_SECONDS_MIN = 3
 _ADDRESSES_MAX = 255
 _IPV4_HEADERS = 20 + 8  # IP and VRRP
 _IPV6_HEADERS = 40 + 8
@@ -189,6 +188,11 @@ def election_config(router: DesiredRouter, placed: Sequence[Placed]) -> Election
         tie_delay_ns=_tie_delay_ns(router, placed[0].source, interval_ns),
         bootstrap=router.bootstrap,
         slot=router.slot,
+        gate_costs=tuple(
+            gate.cost for gate in router.gates if gate.action is FailureAction.LOWER_PRIORITY
+        ),
+        candidates=router.candidates,
+        start_delay_ns=router.start_delay_seconds * SECOND_NS,
     )
 
 
@@ -197,15 +201,6 @@ def _tie_delay_ns(router: DesiredRouter, source: IPv4Address | IPv6Address, inte
     if not router.slot_is_hashed:
         return 0
     return (int(source) % _TIE_STEPS) * router.step * interval // (256 * _TIE_STEPS)
-
-
-def address_lifetime_seconds(config: ElectionConfig) -> int:
-    """Return how long the kernel keeps an address that nobody renews, in whole seconds.
-
-    Three intervals, since the others take over then, and at least 3 s: the kernel removes an
-    address up to 1.3 s late, and a shorter life would need renewals all the time.
-    """
-    return max(_LIFETIME_SECONDS_MIN, 3 * config.advertisement_interval_ns // SECOND_NS)
 
 
 def has_moved(before: Mapping[int, Placed], after: Mapping[int, Placed]) -> bool:

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 
 from vip_model.vocabulary import FailureAction, GateState
 from vip_speaker.messages import DesiredGate, GateStatus, Verdict
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
 
 def fold(gates: Iterable[DesiredGate], statuses: Iterable[GateStatus]) -> Health:
-    """Return the level that failing gates leave: several failing ones subtract once."""
-    failing = {status.name for status in statuses if status.state is GateState.FAILING}
-    actions = {gate.action for gate in gates if gate.name in failing}
-    if FailureAction.WITHDRAW in actions:
-        return Health.WITHDRAWN
-    return Health.FAILING if actions else Health.HEALTHY
+    """Return what failing gates leave of a node: their costs add up."""
+    names = {status.name for status in statuses if status.state is GateState.FAILING}
+    failing = [gate for gate in gates if gate.name in names]
+    return Health(
+        cost=sum(gate.cost for gate in failing if gate.action is FailureAction.LOWER_PRIORITY),
+        withdrawn=any(gate.action is FailureAction.WITHDRAW for gate in failing),
+    )
 
 
 class GateBook:
@@ -26,8 +27,8 @@ class GateBook:
     """
 
     def __init__(self, resumed_health: Health | None) -> None:
+        self._resumed = resumed_health
         self._health = resumed_health or Health.FAILING
-        self._resumed = resumed_health is not None
         self._settled = False
         self._statuses: list[GateStatus] = []
 
@@ -64,10 +65,17 @@ class GateBook:
         ]
         unknown = any(status.state is GateState.UNKNOWN for status in self._statuses)
         if unknown and not self._settled:
+            self._health = self._resumed or _worst(gates)
             return self._health
         self._settled = True
         self._health = fold(gates, self._statuses)
         return self._health
+
+
+def _worst(gates: list[DesiredGate]) -> Health:
+    """Return the level of a node on which every gate fails, that withdraws none."""
+    costs = (gate.cost for gate in gates if gate.action is FailureAction.LOWER_PRIORITY)
+    return Health(cost=sum(costs) or Health.FAILING.cost)
 
 
 def _status_of(

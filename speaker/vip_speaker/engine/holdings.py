@@ -21,8 +21,8 @@ from vip_speaker.linux.addresses import (
 )
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.vrrp.election import Address
-from vip_speaker.vrrp.steps import BIND_LIMIT_NS
+from vip_speaker.vrrp.config import Address
+from vip_speaker.vrrp.standing import BIND_LIMIT_NS
 from vip_speaker.vrrp.timers import SECOND_NS
 
 # An address is renewed with an advert once this part of its life has passed, so that a killed

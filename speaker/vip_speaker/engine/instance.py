@@ -8,7 +8,7 @@ from vip_model.vocabulary import Checksum
 from vip_speaker.engine.channels import Channel
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import (
     GROUP_IPV4,
     GROUP_IPV6,

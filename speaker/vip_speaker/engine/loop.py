@@ -39,7 +39,7 @@ from vip_speaker.messages import (
     Verdicts,
 )
 from vip_speaker.settings import Settings
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import DropReason
 from vip_speaker.vrrp.timers import SECOND_NS
 from vip_speaker.vrrp.turn import turn
@@ -174,7 +174,7 @@ class Engine:
 
     def heard_until_ns(self, router: Router) -> int:
         """Return up to when every advert for a router that has arrived was handed over."""
-        places = (one.placed for one in router.instances)
+        places = (one.placed for one in router.instances.running)
         return self._ears.heard_until_ns((one.index, one.source.version) for one in places)
 
     def take_events(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vip_speaker.engine.channels import Channels
-from vip_speaker.engine.clock import WallClock
+from vip_speaker.engine.clock import WallClock, boottime_ns
 from vip_speaker.engine.compile import InstanceKey
 from vip_speaker.engine.instance import Addressee
 from vip_speaker.engine.state_file import StateFile
@@ -16,7 +16,7 @@ from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter, Transition, Verdict
 from vip_speaker.vrrp.actions import StateChanged
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 
 _log = logging.getLogger("engine")
 
@@ -32,6 +32,7 @@ class Node:
         state_file: what the next life of the engine must know.
         directory: whom an advert is for.
         publish: tells subscribers of a transition.
+        started_ns: when this engine started.
         verdicts: the agent's last verdicts, by router and gate.
         verdicts_stale: nothing was heard of the agent for long.
         wall_clock: tells people of moments.
@@ -43,6 +44,7 @@ class Node:
     state_file: StateFile
     publish: Callable[[Transition], None]
     directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
+    started_ns: int = field(default_factory=boottime_ns)
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     verdicts_stale: bool = False
     wall_clock: WallClock = field(default_factory=WallClock)

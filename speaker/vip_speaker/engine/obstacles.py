@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vip_model.vocabulary import Reason, State
-from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.election import Election
 
 
 @dataclass(slots=True)

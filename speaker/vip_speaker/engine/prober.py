@@ -14,7 +14,7 @@ from vip_speaker.linux.probe import (
     arp_request,
     neighbor_solicitation,
 )
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 
 
 class Prober:

@@ -13,7 +13,6 @@ from vip_speaker.engine import clock
 from vip_speaker.engine.announcer import Announcer
 from vip_speaker.engine.compile import (
     UnplannedSourceError,
-    address_lifetime_seconds,
     check_sources,
     election_config,
     has_moved,
@@ -40,9 +39,10 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import Address, Health, Heard
-from vip_speaker.vrrp.machine import RESUMED, Election
+from vip_speaker.vrrp.config import Address, Health, Heard
+from vip_speaker.vrrp.election import Election
 from vip_speaker.vrrp.packet import Advertisement
+from vip_speaker.vrrp.timers import address_lifetime_seconds
 
 _log = logging.getLogger("engine")
 
@@ -121,21 +121,12 @@ class Router:
 
     def deadline(self) -> int | None:
         """Return when `tick` is due next."""
-        due = (
-            self._election_deadline(),
-            self._announcer.deadline(),
-            self._prober.deadline(),
-            self._holdings.renew_ns,
-            self._holdings.confirm_ns,
-            self.instances.retry.due_ns,
-        )
-        return min((one for one in due if one is not None), default=None)
-
-    def _election_deadline(self) -> int | None:
+        due = [self._announcer.deadline(), self._prober.deadline(), self.instances.retry.due_ns]
+        due += [self._holdings.renew_ns, self._holdings.confirm_ns]
         # The clock must not decide before the link had its say, however late it was asked.
-        if self._election is None or self._prober.is_asking:
-            return None
-        return self._election.deadline()
+        if self._election is not None and not self._prober.is_asking:
+            due.append(self._election.deadline())
+        return min((one for one in due if one is not None), default=None)
 
     # --- configuration and the end ---------------------------------------------------------
 
@@ -220,10 +211,10 @@ class Router:
             self._node.carriers(),
             stale=self._node.verdicts_stale,
         )
-        if self.instances.not_in_force and health is Health.HEALTHY and self.desired.health_bands:
+        if self.instances.not_in_force and health.is_healthy and self.desired.health_bands:
             health = Health.FAILING  # a node where the edit is in force serves more
-        if self._election is not None and health is not self._election.health:
-            _log.info("Health of %s became %s", self.desired.display_name, health.value)
+        if self._election is not None and health != self._election.health:
+            _log.info("Health of %s became %s", self.desired.display_name, health)
             self._apply(now, self._election.set_health(now, health))
             self._record()
 
@@ -322,14 +313,15 @@ class Router:
             self._apply(now, self._election.recover(now))
             return
         tagged = self._node.tagged_addresses()
-        adopted = self._holdings.adopt(self.instances.placed.values(), tagged)
         earlier, self._earlier = self._earlier, None
-        resumable = earlier is not None and earlier.state is State.ACTIVE
-        last_sent_ns = earlier.last_sent_ns if earlier is not None and resumable else None
-        self._apply(
-            now, self._election.start(now, resume_last_sent_ns=last_sent_ns, adopted=adopted)
+        actions = self._election.start(
+            now,
+            resume_last_sent_ns=earlier.resumable_ns if earlier is not None else None,
+            adopted=self._holdings.adopt(self.instances.placed.values(), tagged),
+            up_since_ns=self._node.started_ns,
         )
-        if earlier is not None and self._election.reason == RESUMED:
+        self._apply(now, actions)
+        if earlier is not None and self._election.reason == Reason.RESUMED:
             self._since_ns = earlier.since_ns
             self._record()
 
@@ -365,12 +357,12 @@ class Router:
         self.instances.send(priority)
         if priority:
             self._record()
-        if priority and self._holdings.is_due_with_advert(now):
-            self._renew(now)
+            if self._holdings.is_due_with_advert(now):
+                self._renew(now)
 
     def _bind(self, now: int) -> None:
         assert self._election is not None
-        lifetime = address_lifetime_seconds(self._election.config)
+        lifetime = address_lifetime_seconds(self._election.config.advertisement_interval_ns)
         self._holdings.bind(now, self.instances.placed.values(), lifetime)
 
     def _renew_if_due(self, now: int) -> None:
@@ -378,18 +370,15 @@ class Router:
             self._renew(now)
 
     def _renew(self, now: int) -> None:
-        serving = self._election is not None and (
-            self._election.state is State.ACTIVE or self._election.yielding
-        )
-        if serving and self._holdings.is_overdue(now):
-            _log.error("No renewal of %s came through", self.desired.display_name)
-            assert self._election is not None
-            self._holdings.stop_renewing()  # one that yields leaves them to their lifetime
-            self._apply(now, self._election.bind_failed(now, Reason.ADDRESSES_NOT_RENEWED))
-        elif serving:
+        election = self._election
+        if election is None or not election.renews:
+            self._holdings.stop_renewing()
+        elif not self._holdings.is_overdue(now):
             self._holdings.renew(now)
         else:
-            self._holdings.stop_renewing()
+            _log.error("No renewal of %s came through", self.desired.display_name)
+            self._holdings.stop_renewing()  # one that yields leaves them to their lifetime
+            self._apply(now, election.bind_failed(now, Reason.ADDRESSES_NOT_RENEWED))
 
     def _leave_if_mute(self, now: int, election: Election) -> None:
         """An Active that cannot make itself heard is one of two before long."""

@@ -18,22 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vip_model.vocabulary import State
-from vip_speaker.vrrp.election import Health
-from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.config import Health
+from vip_speaker.vrrp.election import Election
 
 _MAGIC = b"VIPSTATE"
-_VERSION = 1
+_VERSION = 2
 # magic, version, boot id, number of records, last sign of life (CLOCK_BOOTTIME ns)
 _HEADER = struct.Struct("=8sI36sIq")
 _ALIVE = struct.Struct("=q")
 # name, last advert (CLOCK_BOOTTIME ns), since (CLOCK_BOOTTIME ns), priority, state, health
-_RECORD = struct.Struct("=320sqqBBB")
+_RECORD = struct.Struct("=320sqqBBi")
 _CRC = struct.Struct("=I")
 _RECORD_BYTES = _RECORD.size + _CRC.size
 _RECORDS_FIRST = 64
 _NEVER = -1
 _STATES = (State.INITIALIZE, State.BACKUP, State.ACTIVE)
-_HEALTHS = (Health.HEALTHY, Health.FAILING, Health.WITHDRAWN)
+_WITHDRAWN = -1  # instead of a cost
 
 _log = logging.getLogger("engine")
 
@@ -55,6 +55,11 @@ class RouterRecord:
     priority: int
     state: State
     health: Health
+
+    @property
+    def resumable_ns(self) -> int | None:
+        """When the last advert of a router went out that was Active to the end, else None."""
+        return self.last_sent_ns if self.state is State.ACTIVE else None
 
 
 def record_of(election: Election, since_ns: int) -> RouterRecord:
@@ -109,7 +114,7 @@ class StateFile:
             record.since_ns,
             record.priority,
             _STATES.index(record.state),
-            _HEALTHS.index(record.health),
+            _WITHDRAWN if record.health.withdrawn else record.health.cost,
         )
         self._put(slot, body + _CRC.pack(zlib.crc32(body)))
 
@@ -234,7 +239,7 @@ def _read_records(path: Path, content: bytes, count: int) -> dict[str, RouterRec
             since_ns=since_ns,
             priority=priority,
             state=_STATES[state],
-            health=_HEALTHS[health],
+            health=Health.WITHDRAWN if health == _WITHDRAWN else Health(health),
         )
     if damaged:
         _log.warning("Ignored %d damaged records of the state file %s", damaged, path)

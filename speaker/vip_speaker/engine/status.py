@@ -19,7 +19,6 @@ from vip_speaker.messages import (
     InterfaceReport,
     RouterStatus,
 )
-from vip_speaker.vrrp.election import Health
 
 # Of a router that is refused; it may be refused because it has too many.
 _ADDRESSES_SHOWN = 255
@@ -119,7 +118,7 @@ def _instance(router: Router, position: int, instance: DesiredInstance, since: s
         virtual_router_id=instance.virtual_router_id,
         state=state,
         yielding=election.yielding if election else False,
-        withdrawn=election is not None and election.health is Health.WITHDRAWN,
+        withdrawn=election is not None and election.health.withdrawn,
         reason=Reason.NOT_PLACEABLE if missing else router.obstacles.reason(election),
         message=missing or router.obstacles.message(election),
         missing=len(placement.missing) if placement is not None else 0,

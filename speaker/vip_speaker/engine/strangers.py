@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from vip_model.vocabulary import Family
 from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.timers import SECOND_NS
 
 _OUR_PROTOCOL = 3

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from vip_speaker.vrrp.checksum import internet_checksum, is_intact
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.timers import CENTISECOND_NS
 
 GROUP_IPV4 = IPv4Address("224.0.0.18")

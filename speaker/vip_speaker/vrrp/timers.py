@@ -8,6 +8,8 @@ MILLISECOND_NS = 1_000_000
 CENTISECOND_NS = 10 * MILLISECOND_NS
 SECOND_NS = 1000 * MILLISECOND_NS
 
+_LIFETIME_SECONDS_MIN = 3
+
 
 def skew_time_ns(priority: int, active_adver_interval_ns: int) -> int:
     """Return Skew_Time: ((256 - Priority) * Active_Adver_Interval) / 256 (RFC 9568 §6.1)."""
@@ -33,6 +35,8 @@ class ElectionTimers:
         bind_ns: when waiting for the addresses to be bound ends.
         leave_ns: when one that leaves for good stops waiting for a successor.
         retry_ns: when one that could not bind tries again.
+        provisional_ns: when an Active has been up for long enough.
+        claim_ns: when a successor that has bound may say so.
         resignations_ns: when the resignation is to be repeated.
         rearmed_late: Active_Down_Timer was found long overdue and given one more interval.
     """
@@ -43,6 +47,8 @@ class ElectionTimers:
     bind_ns: int | None = None
     leave_ns: int | None = None
     retry_ns: int | None = None
+    provisional_ns: int | None = None
+    claim_ns: int | None = None
     resignations_ns: tuple[int, ...] = ()
     rearmed_late: bool = False
     _down_start_ns: int | None = None
@@ -82,15 +88,37 @@ class ElectionTimers:
     def disarm(self) -> None:
         """Cancel everything a state owns; repeats of a resignation outlive the state."""
         self.adver_ns = self.bind_ns = self.leave_ns = self.retry_ns = None
+        self.provisional_ns = self.claim_ns = None
         self.disarm_down()
 
     def next_deadline(self, priority: int) -> int | None:
         """Return the earliest armed timer."""
-        armed = (self.next_besides_down_ns(), self.down_ns(priority))
-        return min((at for at in armed if at is not None), default=None)
+        return _earliest(self.next_certain_ns(), self.next_claim_ns(priority))
 
-    def next_besides_down_ns(self) -> int | None:
-        """Return the earliest armed timer other than Active_Down_Timer."""
-        single = (self.adver_ns, self.bind_ns, self.leave_ns, self.retry_ns)
-        armed = (*single, *self.resignations_ns[:1])
-        return min((at for at in armed if at is not None), default=None)
+    def next_certain_ns(self) -> int | None:
+        """Return the earliest armed timer that fires whatever adverts are unread."""
+        return _earliest(
+            self.adver_ns,
+            self.bind_ns,
+            self.leave_ns,
+            self.retry_ns,
+            self.provisional_ns,
+            *self.resignations_ns[:1],
+        )
+
+    def next_claim_ns(self, priority: int) -> int | None:
+        """Return the earliest armed timer that waits until everything was heard."""
+        return _earliest(self.claim_ns, self.down_ns(priority))
+
+
+def address_lifetime_seconds(interval_ns: int) -> int:
+    """Return how long the kernel keeps an address that nobody renews, in whole seconds.
+
+    Three intervals, rounded up, since the others take over then, and at least 3 s: the kernel
+    removes an address up to 1.3 s late, and a shorter life would need renewals all the time.
+    """
+    return max(_LIFETIME_SECONDS_MIN, -(-3 * interval_ns // SECOND_NS))
+
+
+def _earliest(*armed: int | None) -> int | None:
+    return min((at for at in armed if at is not None), default=None)

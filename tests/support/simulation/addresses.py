@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from vip_speaker.vrrp.election import Address, Instance
+from vip_speaker.vrrp.config import Address, Instance
 
 _FIRST_VIRTUAL_ROUTER_ID = 51
 _VIRTUAL: tuple[Address, ...] = (IPv4Address("192.0.2.100"), IPv6Address("2001:db8::100"))

@@ -1,4 +1,4 @@
-"""S1: addresses are bound if and only if Active, yielding or adopted."""
+"""S1: addresses are bound if and only if the sub-state is one that holds them."""
 
 from __future__ import annotations
 
@@ -55,13 +55,9 @@ class Holding(Checker):
 def may_hold(node: Node) -> bool:
     """Whether a node's election says that it may have the addresses."""
     election = node.election
-    return election is not None and (
-        election.state is State.ACTIVE or election.yielding or election.adopted
-    )
+    return election is not None and election.holds_addresses
 
 
 def _is(node: Node) -> str:
-    election = node.election
-    assert election is not None
-    flags = [name for name in ("yielding", "adopted") if getattr(election, name)]
-    return " ".join([election.state.value, *flags])
+    assert node.election is not None
+    return node.election.substate.value

@@ -13,6 +13,8 @@ from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import (
     Action,
     Announce,
+    BindAddresses,
+    ReleaseAddresses,
     SendAdvertisement,
     StateChanged,
 )
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 _REPEATS = 2
 _REPEAT_WINDOW_NS = 4 * MILLISECOND_NS
-_EITHER = ("NobodyTookOver",)
 _HANDOVERS = ("ActiveResigned", "LowerPriorityPreempted")
 
 
@@ -78,10 +79,14 @@ class Senders(Checker):
         assert node.election is not None
         if priority == 0:
             self._check_resignation(node, event, state)
-        elif state is not State.ACTIVE:
+            return
+        if state is not State.ACTIVE:
             raise self.violated("S3", f"{node.name} sent {priority} as {state.value}, on {event}")
-        elif priority != node.election.effective_priority:
-            expected = node.election.effective_priority
+        assert node.engine is not None
+        # The last advert of row 11 is from before.
+        last, now = node.engine.priority_before, node.election.effective_priority
+        expected = now if node.state is State.ACTIVE else last
+        if priority != expected:
             raise self.violated("S8", f"{node.name} sent {priority} instead of {expected}")
 
     def _check_resignation(self, node: Node, event: str, state: State) -> None:
@@ -113,23 +118,27 @@ class Entries(Checker):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._stays: dict[str, _Stay] = {}
+        self._bound: set[str] = set()
 
     def booted(self, node: Node, *, adopted: bool) -> None:
         self._stays.pop(node.name, None)
+        self._bound.discard(node.name)
 
     def acted(self, node: Node, event: str, before: State, actions: Sequence[Action]) -> None:
         stay = self._stays.get(node.name)
-        if event == "bound" and stay is not None:
-            stay.bound = True
+        if event == "bound":
+            self._bound.add(node.name)
+            if stay is not None:
+                stay.bound = True
         for action in actions:
             if isinstance(action, StateChanged):
                 stay = self._change(node, stay, action, actions)
             elif isinstance(action, SendAdvertisement) and action.priority and stay is not None:
                 self._sent(node, stay)
+            elif isinstance(action, (BindAddresses, ReleaseAddresses)):
+                self._bound.discard(node.name)
             elif isinstance(action, Announce):
                 self._announced(node, stay, event)
-        if stay is not None and not stay.handover and not stay.sent:
-            raise self.violated("S4", f"{node.name} became Active without an advert")
         if event == "bound" and stay is not None and not (stay.sent and stay.announced):
             raise self.violated("S4", f"{node.name} has bound and is silent about it")
 
@@ -144,9 +153,10 @@ class Entries(Checker):
             if stay is not None:
                 raise self.violated("S4", f"{node.name} entered Active twice")
             sends = any(isinstance(one, SendAdvertisement) and one.priority for one in actions)
-            # One that yielded before it had bound has somebody behind it, or nobody.
-            handover = change.reason in _HANDOVERS or (change.reason in _EITHER and not sends)
-            stay = self._stays[node.name] = _Stay(handover)
+            if not sends:
+                raise self.violated("S4", f"{node.name} became Active without an advert")
+            handover = change.reason in _HANDOVERS
+            stay = self._stays[node.name] = _Stay(handover, bound=node.name in self._bound)
             return stay
         self._stays.pop(node.name, None)
         return None

@@ -16,7 +16,6 @@ from support.simulation.node import Node, Process
 from support.simulation.world_facts import clock_tolerance_ns, with_clock
 from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action
-from vip_speaker.vrrp.election import Health
 from vip_speaker.vrrp.timers import skew_time_ns
 
 if TYPE_CHECKING:
@@ -53,15 +52,17 @@ class Promises(Checker):
         backups = self._backups_of(node)
         if len(self.world.actives()) != 1 or not backups:
             return
+        options = self.world.options
         now, interval_ns = self.world.now_ns, node.interval_ns
         best_ns = min(_skew_ns(one) for one in backups)
-        down_ns = with_clock(3 * self.world.longest_interval_ns + best_ns)
+        held_off_ns = 0 if options.health_bands else options.start_delay_ns
+        down_ns = with_clock(3 * self.world.longest_interval_ns + best_ns + held_off_ns)
         others = [one for one in self.world.nodes.values() if one is not node]
         self._make(
             _Promise(
                 "L2",
                 f"{node.name} was killed and nobody took over",
-                now + down_ns + self.world.options.delay_max_ns + self.world.slack_ns,
+                now + down_ns + options.delay_max_ns + self.world.slack_ns,
                 lambda: any(one.is_active for one in others),
                 now + 2 * interval_ns - clock_tolerance_ns(6 * interval_ns) - self.world.slack_ns,
             )
@@ -188,4 +189,4 @@ def _skew_ns(node: Node) -> int:
 
 
 def _is_healthy(node: Node) -> bool:
-    return node.election is not None and node.election.health is Health.HEALTHY
+    return node.election is not None and node.election.health.is_healthy

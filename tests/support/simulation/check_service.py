@@ -9,7 +9,6 @@ from support.simulation.checker import Checker
 from support.simulation.node import Node
 from vip_model.vocabulary import State
 from vip_speaker.vrrp.actions import Action, StateChanged
-from vip_speaker.vrrp.election import Health
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def _could_follow(node: Node, before_ns: int) -> bool:
     return (
         node.takes_part
         and election is not None
-        and election.health is not Health.WITHDRAWN
+        and not election.health.withdrawn
         and node.clock.time_ns(election.since_ns) < before_ns
     )
 

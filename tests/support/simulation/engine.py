@@ -22,9 +22,9 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.election import ElectionConfig, Heard
-from vip_speaker.vrrp.machine import Election
-from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
+from vip_speaker.vrrp.config import Heard
+from vip_speaker.vrrp.election import Election
+from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, address_lifetime_seconds
 from vip_speaker.vrrp.turn import turn
 
 if TYPE_CHECKING:
@@ -34,17 +34,10 @@ _SECOND_ROUND_NS = 50 * MILLISECOND_NS
 _LATER_ROUNDS_NS = (SECOND_NS, 5 * SECOND_NS)
 _REFRESH_NS = 30 * SECOND_NS
 _RENEWALS_PER_LIFETIME = 4
-_LEAST_LIFETIME_SECONDS = 3
 
 _EVERY_TURN = ("advertise", "tick", "hear(")
 
 Command = Callable[[Election, int], list[Action]]
-
-
-def lifetime_ns(config: ElectionConfig) -> int:
-    """Return the lifetime of a bound address: three intervals, at least 3 s, in whole seconds."""
-    seconds = 3 * config.advertisement_interval_ns // SECOND_NS
-    return max(_LEAST_LIFETIME_SECONDS, seconds) * SECOND_NS
 
 
 class Engine:
@@ -54,6 +47,7 @@ class Engine:
         election: the real thing, or one that is broken on purpose.
         unread: adverts in the socket: when they arrived, sender, VRID, advert.
         due_ns: the election's earliest deadline before it acted last.
+        priority_before: the election's priority before it acted last.
         unheard_since_ns: when the last advert arrived that was read, if more are waiting.
         serving_since_ns: since when it is Active with addresses bound and announced, or None.
     """
@@ -62,6 +56,7 @@ class Engine:
         self.election = election
         self.unheard_since_ns: int | None = None
         self.due_ns: int | None = None
+        self.priority_before = 0
         self._last_read_ns = 0
         self.serving_since_ns: int | None = None
         self._node = node
@@ -200,12 +195,10 @@ class Engine:
     def _take_answer(self, generation: int, done: bool) -> None:
         if generation != self._generation:
             return
-        if not done:
+        if done:
+            self.do("bound", self.election.bound)
+        else:
             self.do("bind-failed", lambda now: self.election.bind_failed(now, "BindFailed"))
-            return
-        self.do("bound", self.election.bound)
-        if self.election.state is State.ACTIVE and self.serving_since_ns is None:
-            self.serving_since_ns = self._world.now_ns
 
     def _look_after_addresses(self) -> None:
         """Bind again, renew and announce what is due."""
@@ -227,6 +220,7 @@ class Engine:
         """Let the election act, tell the world, carry the actions out."""
         before = self.election.state
         self.due_ns = self.election.deadline()
+        self.priority_before = self.election.effective_priority
         actions = call(self._node.local_ns)
         if actions or not event.startswith(_EVERY_TURN):
             self._world.note(self._node, before, event, actions)
@@ -247,6 +241,8 @@ class Engine:
                 self._renew_ns = None
             case Announce():
                 self._announce()
+                if self.serving_since_ns is None:
+                    self.serving_since_ns = self._world.now_ns
             case StopAnnouncing():
                 self._announcements_ns = []
             case ProbeAddresses():
@@ -258,6 +254,7 @@ class Engine:
         config = self.election.config
         for position, instance in enumerate(config.instances):
             interval_ns = config.advertisement_interval_ns
+            assert instance.source is not None
             heard = Heard(position, instance.source, priority, interval_ns)
             self._world.send(self._node, instance.virtual_router_id, heard)
 
@@ -266,14 +263,14 @@ class Engine:
         self._plan_renewal()
 
     def _renew(self) -> None:
-        if self.election.state is State.ACTIVE or self.election.yielding:
+        if self.election.renews:
             self._submit("renew")
             self._plan_renewal()
         else:
             self._renew_ns = None
 
     def _plan_renewal(self) -> None:
-        period_ns = lifetime_ns(self.election.config) // _RENEWALS_PER_LIFETIME
+        period_ns = self._lifetime_ns() // _RENEWALS_PER_LIFETIME
         self._renew_ns = self._node.local_ns + period_ns
 
     def _submit(self, kind: str) -> None:
@@ -285,10 +282,14 @@ class Engine:
                 kind=kind,
                 generation=self._generation,
                 addresses=frozenset(at for one in config.instances for at in one.addresses),
-                lifetime_ns=lifetime_ns(config),
+                lifetime_ns=self._lifetime_ns(),
                 asked_ns=self._world.now_ns,
             )
         )
+
+    def _lifetime_ns(self) -> int:
+        interval_ns = self.election.config.advertisement_interval_ns
+        return address_lifetime_seconds(interval_ns) * SECOND_NS
 
     def _announce(self) -> None:
         now = self._node.local_ns

@@ -16,7 +16,7 @@ from support.simulation.addresses import family_of, make_instance, own_address
 from support.simulation.lan import CLIENT, Way
 from support.simulation.node import Node, Process
 from vip_model.vocabulary import PreemptionMode, State
-from vip_speaker.vrrp.election import Address, Heard, Instance
+from vip_speaker.vrrp.config import Address, Heard, Instance
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def change_source(world: World, random: Random) -> Harm | None:
     node.host = random.choice([host for host in range(11, 99) if host not in taken])
     node.command("fault", lambda election, now: election.fault(now, "SourceChanged", resign=True))
     instances = tuple(
-        replace(one, source=own_address(node.host, family_of(one.source)))
+        replace(one, source=own_address(node.host, family_of(one.addresses[0])))
         for one in node.config.instances
     )
     world.reconfigure([node], instances=instances)
@@ -253,6 +253,13 @@ def service_down(world: World, random: Random) -> Harm:
     return Harm((node.name,), node.gate.repair, orderly=True)
 
 
+def degrade(world: World, random: Random) -> Harm:
+    """The helper of one node stops: better than a node without the service."""
+    node = random.choice(list(world.nodes.values()))
+    node.gate.helper_up = False
+    return Harm((node.name,), node.gate.repair_helper, orderly=True)
+
+
 def outage(world: World, random: Random) -> Harm:
     """The services of all nodes stop, and come back one after the other."""
     for node in world.nodes.values():
@@ -282,7 +289,7 @@ def stray_resignation(world: World, random: Random) -> Harm:
 
 def _stray(world: World, node: Node) -> None:
     for instance in node.config.instances:
-        family = family_of(instance.source)
+        family = family_of(instance.addresses[0])
         heard = Heard(0, own_address(_STRANGER, family), 0, world.options.interval_ns)
         packet = ("stranger", instance.virtual_router_id, heard)
         world.lan.carry(("stranger", node.name), family, node.arrive, *packet)
@@ -415,6 +422,7 @@ MENU: dict[str, Kind] = {
         stop,
         yield_,
         service_down,
+        degrade,
         outage,
         withdraw,
         bind_fails,

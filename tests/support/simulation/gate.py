@@ -1,44 +1,58 @@
-"""A node's service and the gate that watches it, with the real verdict logic."""
+"""A node's services and the gates that watch them, with the real verdict logic."""
 
 from __future__ import annotations
 
 from vip_model.vocabulary import GateState
 from vip_speaker.gates.verdict import Outcome, Tally
-from vip_speaker.vrrp.election import Health
+from vip_speaker.vrrp.config import Health
 
 _SUCCESSES, _FAILURES = 1, 2
-_LEVELS = {GateState.PASSING: Health.HEALTHY, GateState.FAILING: Health.FAILING}
+SERVICE_COST, HELPER_COST = 60, 20
+COSTS = (SERVICE_COST, HELPER_COST)
 
 
 class Gate:
-    """Probes a service that is up or down; a second gate may withdraw the node."""
+    """Probes a service and a helper that are up or down; a third gate may withdraw the node."""
 
     def __init__(self) -> None:
-        self._tally = Tally(_SUCCESSES, _FAILURES)
+        self.forget()
         self.service_up = True
+        self.helper_up = True
         self.withdrawn = False
         self._settled = False
 
     def forget(self) -> None:
         """The agent starts afresh: no verdict yet."""
-        self._tally = Tally(_SUCCESSES, _FAILURES)
+        self._service = Tally(_SUCCESSES, _FAILURES)
+        self._helper = Tally(_SUCCESSES, _FAILURES)
 
     def repair(self) -> None:
         """The service is up again, unless its state was settled for good."""
         if not self._settled:
             self.service_up = True
 
-    def settle(self, *, up: bool) -> None:
-        """The service stays as it is now said to be."""
-        self.service_up = up
+    def repair_helper(self) -> None:
+        """The helper is up again, unless its state was settled for good."""
+        if not self._settled:
+            self.helper_up = True
+
+    def settle(self, *, service_up: bool, helper_up: bool) -> None:
+        """Both stay as they are now said to be."""
+        self.service_up = service_up
+        self.helper_up = helper_up
         self._settled = True
 
     def probe(self, now_ns: int) -> None:
-        """Ask the service once."""
-        self._tally.count(now_ns, Outcome(self.service_up, "simulated"))
+        """Ask both once."""
+        self._service.count(now_ns, Outcome(self.service_up, "simulated"))
+        self._helper.count(now_ns, Outcome(self.helper_up, "simulated"))
 
     def health(self) -> Health | None:
-        """Return the level, None as long as there is no verdict."""
+        """Return what the gates say, None as long as there is no verdict."""
         if self.withdrawn:
             return Health.WITHDRAWN
-        return _LEVELS.get(self._tally.verdict.state)
+        service, helper = self._service.verdict.state, self._helper.verdict.state
+        if GateState.UNKNOWN in (service, helper):
+            return None
+        cost = SERVICE_COST * (service is GateState.FAILING)
+        return Health(cost + HELPER_COST * (helper is GateState.FAILING))

@@ -12,7 +12,7 @@ from random import Random
 
 from support.simulation.agenda import Agenda
 from support.simulation.options import Options
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 # The kernel looks for expired addresses at times of its own.
@@ -142,6 +142,8 @@ class Worker:
         options = self._options
         if change.kind != "bind":
             return options.bind_mean_ns // 20
+        if options.bind_steady:
+            return options.bind_mean_ns + self.slowness_ns
         drawn = round(self._random.expovariate(1 / options.bind_mean_ns))
         return min(drawn, options.bind_max_ns) + self.slowness_ns
 

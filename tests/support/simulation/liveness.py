@@ -10,7 +10,6 @@ from support.simulation.node import Node, Process
 from support.simulation.trace import ViolationError
 from support.simulation.world_facts import with_clock
 from vip_model.vocabulary import OWNER_PRIORITY, PreemptionMode, State
-from vip_speaker.vrrp.election import HIGHEST_FAILING_PRIORITY, Health
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def transition_to_liveness(world: World, injector: Injector) -> list[Node]:
     core = random.sample(nodes, random.randint(2, len(nodes)))
     for node in core:
         revive(node)
-        node.gate.settle(up=random.random() < 0.7)
+        node.gate.settle(service_up=random.random() < 0.7, helper_up=random.random() < 0.7)
         node.set_withdrawn(withdrawn=random.random() < 0.1)
     outside = [node for node in nodes if node not in core]
     for node in outside:
@@ -93,7 +92,9 @@ def _takeover_ns(world: World, core: list[Node]) -> int:
     options = world.options
     surroundings_ns = options.bind_max_ns + 2 * options.delay_max_ns + 4 * world.slack_ns
     retry_ns = max((_retry_ns(node) for node in core), default=0)
-    return retry_ns + with_clock(4 * world.longest_interval_ns) + surroundings_ns
+    held_off_ns = 0 if options.health_bands else options.start_delay_ns
+    silent_ns = with_clock(4 * world.longest_interval_ns + held_off_ns)
+    return retry_ns + silent_ns + surroundings_ns
 
 
 def _convergence_ns(world: World, core: list[Node]) -> int:
@@ -135,9 +136,9 @@ def _willing(core: list[Node]) -> list[Node]:
 def _better(world: World, willing: list[Node], active: Node) -> str | None:
     best = max(willing, key=lambda node: node.priority)
     if world.options.health_bands:
-        is_failing = active.priority <= HIGHEST_FAILING_PRIORITY
-        if is_failing and best.priority > HIGHEST_FAILING_PRIORITY:
-            return f"{active.name} is failing and Active, {best.name} is healthy"
+        level = active.config.level
+        if level(best.priority) < level(active.priority):
+            return f"{active.name} is Active and worse than {best.name}"
     preempts = best.priority == OWNER_PRIORITY or all(
         node.config.preemption is not PreemptionMode.NEVER for node in willing
     )
@@ -152,7 +153,7 @@ def _takes_part(node: Node) -> bool:
         election is not None
         and node.process is Process.RUNNING
         and not node.gate.withdrawn
-        and election.health is not Health.WITHDRAWN
+        and not election.health.withdrawn
     )
 
 

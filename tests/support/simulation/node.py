@@ -15,8 +15,8 @@ from support.simulation.gate import Gate
 from support.simulation.kernel import Kernel, Worker
 from support.simulation.options import NodeOptions
 from vip_model.vocabulary import State
-from vip_speaker.vrrp.election import Address, ElectionConfig, Health, Heard
-from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.config import Address, ElectionConfig, Health, Heard
+from vip_speaker.vrrp.election import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ class Node:
 
     def source(self, family: int = 0) -> Address:
         """Return its own address on one instance."""
-        return self.config.instances[family].source
+        source = self.config.instances[family].source
+        assert source is not None
+        return source
 
     # --- the process -----------------------------------------------------------------------
 
@@ -134,6 +136,7 @@ class Node:
         record, self._record = self._record, Record()
         health = record.health if record.health is not None else Health.FAILING
         election = self.world.election_class(self.config, health)
+        election.position.watch = self.world.moved
         self.engine = Engine(self, election)
         adopted = self.kernel.holds
         self.world.booted(self, adopted=adopted)
@@ -263,11 +266,9 @@ class Node:
 
     def _tell_health(self) -> None:
         health = self.gate.health()
-        if self.election is None or health is None or health is self.election.health:
+        if self.election is None or health is None or health == self.election.health:
             return
-        self.command(
-            f"health({health.value})", lambda election, now: election.set_health(now, health)
-        )
+        self.command(f"health({health})", lambda election, now: election.set_health(now, health))
 
     def _kernel_changed(self, why: str) -> None:
         """What the process did not do itself it is told by the kernel."""

@@ -15,6 +15,7 @@ ORDERLY = (
     "stop",
     "yield_",
     "service_down",
+    "degrade",
     "outage",
     "withdraw",
     "stray_resignation",
@@ -94,6 +95,8 @@ class Options:
         lateness_max_ns: and never longer.
         bind_mean_ns: how long the kernel takes to bind.
         bind_max_ns: and never longer.
+        bind_steady: it always takes as long as it does on the average.
+        start_delay_ns: so long after its start a claim from silence is provisional or held off.
         adverts_per_turn: how many the engine reads before it looks at anything else.
         gate_period_ns: between two probes of the service.
         fault_gap_ns: mean time between two faults; 0 for none.
@@ -118,7 +121,9 @@ class Options:
     lateness_max_ns: int = 0
     bind_mean_ns: int = MILLISECOND_NS
     bind_max_ns: int = 5 * MILLISECOND_NS
+    start_delay_ns: int = 0
     adverts_per_turn: int = 64
+    bind_steady: bool = False
     gate_period_ns: int = SECOND_NS // 5
     fault_gap_ns: int = 0
     faults: tuple[tuple[str, float], ...] = ()
@@ -199,6 +204,7 @@ def draw(seed: int, random: Random) -> Options:
         lateness_max_ns=min(4 * lateness_ns, 8 * MILLISECOND_NS),
         bind_mean_ns=bind_ns,
         bind_max_ns=8 * bind_ns,
+        start_delay_ns=random.choice((0, 6, 12, 30)) * interval_ns,
         adverts_per_turn=random.choice((1, 2, 8, 64)),
         gate_period_ns=min(max(interval_ns // 2, 50 * MILLISECOND_NS), SECOND_NS),
         fault_gap_ns=_logarithmic(random, *(one * interval_ns for one in _GAPS[mood])),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from support.simulation.lan import CLIENT, Way
 from support.simulation.options import Options, slots
 from support.simulation.trace import Trace
 from support.simulation.world import World
+from vip_model.vocabulary import Substate
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 SEED = 4711
@@ -52,6 +54,12 @@ def settled(count: int = 3, **options: Any) -> World:
 def active(world: World) -> str:
     """Return the names of all that believe to be Active, in order."""
     return " ".join(node.name for node in world.actives())
+
+
+def substate(world: World, name: str) -> Substate | None:
+    """Return where a node's election is in the chart, None without a process."""
+    election = world[name].election
+    return None if election is None else election.substate
 
 
 def holders(world: World) -> str:
@@ -132,6 +140,20 @@ def run_until(world: World, condition: Callable[[], bool], limit_ns: int = 60 * 
         assert world.now_ns - began_ns < limit_ns, f"did not come to be so\n{world.trace}"
         world.run(MILLISECOND_NS // 4)
     return world.now_ns - began_ns
+
+
+@contextmanager
+def always_held(world: World) -> Iterator[None]:
+    """Require that somebody has the addresses at every instant of the block."""
+    instants = []
+
+    def watch() -> None:
+        instants.append(world.now_ns)
+        assert world.holders(), f"nobody has the addresses at {world.now_ns / 1e9:.6f} s"
+
+    world.watch(watch)
+    yield
+    assert instants
 
 
 def events(world: World, name: str) -> list[str]:

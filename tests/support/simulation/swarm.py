@@ -11,7 +11,8 @@ from support.simulation.liveness import require_convergence, transition_to_liven
 from support.simulation.options import Options, draw, focused
 from support.simulation.trace import Trace, ViolationError
 from support.simulation.world import World
-from vip_speaker.vrrp.machine import Election
+from vip_model.vocabulary import Substate
+from vip_speaker.vrrp.election import Election
 
 RUNNER = ".venv/bin/python tests/simulation/run.py"
 
@@ -25,12 +26,14 @@ class Outcome:
         simulated_ns: virtual time that passed.
         fingerprint: of the whole trace; equal for equal runs.
         marks: what was met on the way, and how often.
+        edges: which ways through the chart were taken, and how often.
     """
 
     options: Options
     simulated_ns: int
     fingerprint: int
     marks: Counter[str]
+    edges: Counter[tuple[Substate, Substate]]
 
 
 class SeedFailedError(AssertionError):
@@ -81,4 +84,4 @@ def simulate(
         require_convergence(world, core)
     except ViolationError as violation:
         raise SeedFailedError(options, violation, trace) from violation
-    return Outcome(options, world.now_ns, trace.fingerprint, world.marks)
+    return Outcome(options, world.now_ns, trace.fingerprint, world.marks, world.edges)

@@ -11,15 +11,16 @@ from support.simulation.addresses import family_of, make_instance
 from support.simulation.agenda import Agenda, Clock
 from support.simulation.checker import HOOKS, Checker
 from support.simulation.checkers import ALL
+from support.simulation.gate import COSTS
 from support.simulation.lan import CLIENT, Client, Lan
 from support.simulation.node import Node
 from support.simulation.options import NodeOptions, Options
 from support.simulation.trace import Trace
 from support.simulation.weather import Weather
-from vip_model.vocabulary import State
+from vip_model.vocabulary import State, Substate
 from vip_speaker.vrrp.actions import Action, StateChanged
-from vip_speaker.vrrp.election import ElectionConfig, Heard
-from vip_speaker.vrrp.machine import Election
+from vip_speaker.vrrp.config import ElectionConfig, Heard
+from vip_speaker.vrrp.election import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 _PROBE_ANSWER_NS = 10 * MILLISECOND_NS
@@ -50,6 +51,7 @@ class World:
         self.desired: dict[str, int] = {}
         # What was met on the way: reasons of transitions, kinds of faults, promises.
         self.marks: Counter[str] = Counter()
+        self.edges: Counter[tuple[Substate, Substate]] = Counter()
         # Adverts that get lost on purpose: called with sender, receiver and advert.
         self.swallows: Callable[[str, str, Heard], bool] = lambda sender, receiver, heard: False
         self.nodes = {one.name: self._make_node(one) for one in options.nodes}
@@ -79,6 +81,9 @@ class World:
             bootstrap=options.bootstrap,
             tie_delay_ns=node.tie_delay_ns,
             slot=node.slot,
+            gate_costs=COSTS,
+            candidates=len(options.nodes),
+            start_delay_ns=options.start_delay_ns,
         )
 
     # --- what is seen ----------------------------------------------------------------------
@@ -172,6 +177,10 @@ class World:
         """A node tells that its process was started."""
         for hook in self._hooks["booted"]:
             hook(node, adopted=adopted)
+
+    def moved(self, source: Substate, target: Substate) -> None:
+        """An election moved along an edge of the chart."""
+        self.edges[source, target] += 1
 
     def acted(self, node: Node, event: str, before: State, actions: Sequence[Action]) -> None:
         """A node tells what its election did."""
