@@ -246,6 +246,24 @@ class RouterStatus(Message, frozen=True, kw_only=True):
     counters: Counters
 
 
+class Histogram(Message, frozen=True, kw_only=True):
+    """Durations by size since the engine started."""
+
+    bounds_milliseconds: list[int]  # upper bounds; `counts` has one more, without a bound
+    counts: list[int]
+    sum_milliseconds: float
+    longest_milliseconds: float
+    recent_longest_milliseconds: float  # within the last one to two minutes
+
+
+class Turns(Message, frozen=True, kw_only=True):
+    """How long the turns of the engine's loop are, and how late its timers."""
+
+    processor: Histogram  # time that a turn used the processor
+    elapsed: Histogram  # time that it took
+    lateness: Histogram  # from the moment that a timer was due to the turn that saw it
+
+
 class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusReply"):
     """The answer to a `StatusRequest`."""
 
@@ -258,6 +276,7 @@ class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusRe
     orphaned: list[str] = []
     interfaces: list[InterfaceReport] = []
     foreign: list[ForeignRouter] = []
+    turns: Turns | None = None  # None of an engine that does not measure them
 
 
 FromEngine = Hello | Transition | Interfaces | ForeignRouters | Status

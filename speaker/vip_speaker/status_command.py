@@ -25,6 +25,7 @@ from vip_speaker.messages import (
 _TIMEOUT_SECONDS = 3.0
 _READ_BYTES = 1 << 16
 _STRANGERS_SHOWN = 8
+_SHOWN = ("node", "virtualRouters", "foreign", "drops", "turns")
 _HEADERS = (
     "NAME",
     "ADDRESS",
@@ -92,7 +93,7 @@ def _read_status(connection: socket.socket) -> Status:
 def document(status: Status) -> dict[str, Any]:
     """Return the status as `--json` prints it: node, virtual routers, and those of others."""
     whole = msgspec.to_builtins(status)
-    return {field: whole[field] for field in ("node", "virtualRouters", "foreign")}
+    return {field: whole[field] for field in _SHOWN}
 
 
 def table(status: Status, now: datetime) -> str:

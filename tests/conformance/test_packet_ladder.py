@@ -117,7 +117,10 @@ ROWS = {
 }
 
 # Found before or after the codec: they need the IP header as a whole, or the configuration.
-REASONS_OF_THE_RECEIVER = {"MalformedIPHeader", "OwnPacket", "UnknownSender"}
+REASONS_OF_THE_RECEIVER = {
+    *("MalformedIPHeader", "OwnPacket", "UnknownSender"),
+    *("ReceiveBufferFull", "NotSampled"),
+}
 
 
 @pytest.mark.parametrize(("packet", "expected"), ROWS.values(), ids=ROWS)

@@ -11,8 +11,12 @@ import pytest
 from support.linux_adverts import MESSAGE, PEER, sender_on
 from support.linux_lan import Lan, lan, until
 from vip_speaker.engine.ears import Ears
+from vip_speaker.engine.opener import Opener
+from vip_speaker.linux.clock import boottime_ns
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.linux.view import ListeningPlace
+
+VIRTUAL_ROUTER_ID = MESSAGE[1]
 
 
 class Listener:
@@ -21,8 +25,22 @@ class Listener:
     def __init__(self, wire: Lan) -> None:
         self.selector = selectors.DefaultSelector()
         self.heard: list[tuple[int, Packet]] = []
-        self.ears = Ears(self.selector, lambda index, packet: self.heard.append((index, packet)))
+        self.opener = Opener()
+        self.opener.wait_for_all(patient=True)
+        self.ears = Ears(
+            self.selector, lambda index, packet: self.heard.append((index, packet)), self.opener
+        )
         self.eth0 = ListeningPlace(wire.index, "eth0", 4)
+
+    def hold(self) -> None:
+        """Hear VRID 51, as a router does."""
+        self.ears.hold(self.eth0, VIRTUAL_ROUTER_ID, None)
+        self.ears.tick(boottime_ns())
+
+    def release(self) -> None:
+        """Hear it no longer."""
+        self.ears.release((self.eth0.ifindex, 4), VIRTUAL_ROUTER_ID, None)
+        self.ears.tick(boottime_ns())
 
     @property
     def sockets(self) -> int:
@@ -36,6 +54,7 @@ class Listener:
         for key, mask in events:
             if key.data is not None:
                 key.data(mask)
+        self.ears.tick(boottime_ns())
         return bool(self.heard)
 
 
@@ -53,6 +72,7 @@ def listener(wire: Lan) -> Iterator[Listener]:
         made = Listener(wire)
         yield made
         made.ears.close()
+        made.opener.close()
         made.selector.close()
 
 
@@ -76,8 +96,8 @@ def test_strangers_are_heard_when_there_is_time(wire: Lan, listener: Listener) -
 def test_a_router_hears_at_once(wire: Lan, listener: Listener) -> None:
     """From its start on, `drain` alone takes what comes in, on the socket that is there."""
     listener.ears.listen([listener.eth0])
-    listener.ears.hold(listener.eth0)
-    assert listener.sockets == 1
+    listener.hold()
+    assert listener.sockets == 2
     speak(wire)
 
     def drained() -> bool:
@@ -87,22 +107,22 @@ def test_a_router_hears_at_once(wire: Lan, listener: Listener) -> None:
     try:
         assert until(drained)
     finally:
-        listener.ears.release((wire.index, 4))
+        listener.release()
 
 
 def test_after_the_last_router_strangers_are_heard(wire: Lan, listener: Listener) -> None:
     """Who ends takes nothing from who listens on, and the other way round."""
-    listener.ears.hold(listener.eth0)
-    listener.ears.hold(listener.eth0)
+    listener.hold()
+    listener.hold()
     listener.ears.listen([listener.eth0])
     for _ in range(2):
-        listener.ears.release((wire.index, 4))
+        listener.release()
     speak(wire)
     assert until(listener.turn)
-    listener.ears.hold(listener.eth0)
+    listener.hold()
     listener.ears.listen([])
-    assert listener.sockets == 1
-    listener.ears.release((wire.index, 4))
+    assert listener.sockets == 2
+    listener.release()
     assert listener.sockets == 0
 
 

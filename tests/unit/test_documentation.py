@@ -24,6 +24,7 @@ from vip_operator.pages.report import Tally
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, GateDetail, Report
 from vip_speaker.engine.instance import SEND_FAILED
+from vip_speaker.engine.turns import TurnMeter
 from vip_speaker.vrrp.packet import DropReason
 
 
@@ -107,7 +108,7 @@ def test_every_metric_is_documented() -> None:
     )
     report = Report(
         node="n1",
-        engine=status(router_status()),
+        engine=status(router_status(), turns=TurnMeter().message()),
         configuration=Configuration(source="vip.yaml"),
         gates=[gate],
     )

@@ -21,6 +21,7 @@ from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.holdings import Holdings
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.opener import Opener
 from vip_speaker.engine.placement import place
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import RouterRecord, StateFile
@@ -69,7 +70,10 @@ class Silent:
 class NoEars:
     """Hears nothing, and so gives nothing up."""
 
-    def release(self, key: object) -> None:
+    def hold(self, *_: object) -> None:
+        """Nothing is opened."""
+
+    def release(self, *_: object) -> None:
         """Nothing is open."""
 
 
@@ -81,7 +85,7 @@ class PaperChannels(Channels):
     """
 
     def __init__(self) -> None:
-        super().__init__(cast("Ears", NoEars()))
+        super().__init__(cast("Ears", NoEars()), cast("Opener", None))
         self.trouble: OSError | None = None
 
     def _open(self, placed: Placed) -> Channel:

@@ -221,14 +221,20 @@ async def run_status(*words: str) -> int:
 async def test_status_prints_json_for_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--json` prints the node, its virtual routers and those of others, and nothing else."""
+    """`--json` prints the node, its virtual routers, those of others and the loop's turns."""
     path = tmp_path / "engine.sock"
     async with serving(FakeEngine(), path):
         code = await run_status("--json", "--socket", str(path))
 
     assert code == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == {"node": "n1", "virtualRouters": [], "foreign": []}
+    assert told == {
+        "node": "n1",
+        "virtualRouters": [],
+        "foreign": [],
+        "drops": {},
+        "turns": None,
+    }
 
 
 def test_document_has_the_promised_fields() -> None:

@@ -6,15 +6,22 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from vip_model.__about__ import __version__
 from vip_model.vocabulary import GateState
 from vip_speaker.agent.report import Report
-from vip_speaker.messages import RouterStatus, Status
+from vip_speaker.messages import RouterStatus, Status, Turns
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,6 +68,8 @@ class _Moment(Collector):
             yield from _routers(report.engine.node, report.engine.virtual_routers)
             yield _stray_packets(report.engine.drops)
             yield _foreign_routers(report.engine)
+            if report.engine.turns is not None:
+                yield from _turns(report.engine.turns)
 
 
 def _flag(name: str, text: str, value: bool) -> Metric:  # noqa: FBT001  a metric's value
@@ -174,6 +183,27 @@ def _stray_packets(counted: dict[str, int]) -> Metric:
     for reason, count in counted.items():
         family.add_metric((reason,), count)
     return family
+
+
+def _turns(turns: Turns) -> Iterator[Metric]:
+    for name, text, counted in (
+        ("turn_cpu_seconds", "Processor time of a turn of the engine's loop", turns.processor),
+        ("turn_seconds", "How long a turn of the engine's loop takes", turns.elapsed),
+        ("timer_lateness_seconds", "How late the engine looks at a timer", turns.lateness),
+    ):
+        bounds = [f"{bound / 1000:g}" for bound in counted.bounds_milliseconds] + ["+Inf"]
+        sums = list(accumulate(counted.counts))
+        yield HistogramMetricFamily(
+            f"vip_speaker_{name}",
+            text,
+            buckets=list(zip(bounds, sums, strict=True)),
+            sum_value=counted.sum_milliseconds / 1000,
+        )
+        yield GaugeMetricFamily(
+            f"vip_speaker_longest_{name}",
+            f"{text}: the longest of the last one to two minutes",
+            counted.recent_longest_milliseconds / 1000,
+        )
 
 
 def _foreign_routers(engine: Status) -> Metric:

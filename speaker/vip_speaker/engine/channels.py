@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
+from vip_speaker.engine.aside import close_all, close_aside
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.ears import Ears
+from vip_speaker.engine.opener import Opener
 from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
 from vip_speaker.linux.view import ListeningPlace
 from vip_speaker.vrrp.config import Address
@@ -32,44 +33,59 @@ class Channel:
     announcements: AnnouncementSocket
     users: int = 0
 
+    def close(self) -> None:
+        """Close both sockets."""
+        close_all([self.sender, self.announcements])
+
 
 class Channels:
     """Opens sockets for their first user and closes them after their last."""
 
-    def __init__(self, ears: Ears) -> None:
+    def __init__(self, ears: Ears, opener: Opener) -> None:
         self._ears = ears
+        self._opener = opener
         self._channels: dict[SenderKey, Channel] = {}
 
     def acquire(self, placed: Placed) -> Channel:
         """Return the channel of an instance. Raises OSError or MissingCapabilityError."""
-        key = (placed.index, placed.source)
+        version, key = placed.source.version, (placed.index, placed.source)
         channel = self._channels.get(key)
         if channel is None:
             channel = self._open(placed)
             self._channels[key] = channel
+        place = ListeningPlace(placed.index, placed.interface, version)
+        try:
+            self._ears.hold(place, placed.virtual_router_id, placed.sources)
+        except OSError:
+            self._close_unused(channel)
+            raise
         channel.users += 1
         return channel
 
-    def release(self, channel: Channel) -> None:
-        """Give a channel back."""
+    def release(self, channel: Channel, placed: Placed) -> None:
+        """Give the channel of an instance back."""
         channel.users -= 1
-        if channel.users:
-            return
-        del self._channels[channel.index, channel.source]
-        # An interface that is gone takes its sockets with it.
-        with contextlib.suppress(OSError):
-            channel.sender.close()
-        with contextlib.suppress(OSError):
-            channel.announcements.close()
-        self._ears.release((channel.index, channel.source.version))
+        self._ears.release(
+            (placed.index, placed.source.version), placed.virtual_router_id, placed.sources
+        )
+        self._close_unused(channel)
 
     def _open(self, placed: Placed) -> Channel:
-        version = placed.source.version
-        with contextlib.ExitStack() as undo:
-            sender = AdvertSender(placed.index, placed.interface, version, placed.source)
-            undo.callback(sender.close)
-            announcements = AnnouncementSocket(placed.index)
-            undo.callback(announcements.close)
-            self._ears.hold(ListeningPlace(placed.index, placed.interface, version))
-            undo.pop_all()
-        return Channel(placed.index, placed.source, sender, announcements)
+        return self._opener.open(
+            ("channel", placed.index, placed.source), lambda: _open_channel(placed)
+        )
+
+    def _close_unused(self, channel: Channel) -> None:
+        if not channel.users:
+            del self._channels[channel.index, channel.source]
+            close_aside([channel])
+
+
+def _open_channel(placed: Placed) -> Channel:
+    sender = AdvertSender(placed.index, placed.interface, placed.source.version, placed.source)
+    try:
+        announcements = AnnouncementSocket(placed.index)
+    except BaseException:
+        sender.close()
+        raise
+    return Channel(placed.index, placed.source, sender, announcements)

@@ -104,7 +104,7 @@ class RunningInstances:
             addressee = self._node.directory.get(key)
             if addressee is not None and addressee.instance is instance:
                 del self._node.directory[key]
-            self._node.channels.release(instance.channel)
+            self._node.channels.release(instance.channel, instance.placed)
         self._running = {}
 
     def send(self, priority: int) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from vip_speaker.engine import cache, changes, status
+from vip_speaker.engine import cache, changes, state_file, status
 from vip_speaker.engine.agenda import Agenda
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.clock import boottime_ns
@@ -16,11 +16,12 @@ from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.judge import Judgement, Refusal, judge_desired
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.opener import Opener
 from vip_speaker.engine.reception import Reception
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
-from vip_speaker.engine.state_file import StateFile, boot_id
 from vip_speaker.engine.strangers import Strangers, ours
+from vip_speaker.engine.turns import TurnMeter
 from vip_speaker.linux.addresses import AddressWorker, DumpRequest, DumpResult
 from vip_speaker.linux.monitor import Event, Monitor
 from vip_speaker.linux.sockets import Packet
@@ -35,7 +36,6 @@ from vip_speaker.messages import (
     StatusRequest,
     Subscribe,
     ToEngine,
-    Transition,
     Verdicts,
 )
 from vip_speaker.settings import Settings
@@ -44,7 +44,6 @@ from vip_speaker.vrrp.packet import DropReason
 from vip_speaker.vrrp.timers import SECOND_NS
 from vip_speaker.vrrp.turn import turn
 
-STATE_FILE_NAME = "engine.state"
 CACHE_FILE_NAME = "desired.json"
 
 _STALE_AFTER_NS = 30 * SECOND_NS
@@ -59,16 +58,18 @@ class Engine:
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
         self._selector = selectors.DefaultSelector()
-        self._ears = Ears(self._selector, self._packet_arrived)
+        self._opener = Opener()
+        self._meter = TurnMeter()
+        self._ears = Ears(self._selector, self._packet_arrived, self._opener)
         self._worker = AddressWorker()
         self._monitor = Monitor()
         self._server = Server(listener, self._selector, self._message)
         self._node = Node(
             worker=self._worker,
-            channels=Channels(self._ears),
+            channels=Channels(self._ears, self._opener),
             monitor=self._monitor,
-            state_file=_open_state_file(settings),
-            publish=self._publish,
+            state_file=state_file.open_in(Path(settings.state_directory)),
+            publish=self._server.publish,
         )
         self._fleet = Fleet(self._node)
         self._strangers = Strangers()
@@ -98,6 +99,7 @@ class Engine:
 
     def start(self) -> None:
         """Serve what the last engine was told, before any agent speaks."""
+        self._opener.wait_for_all(patient=True)
         stored = cache.load(self._cache_file)
         if stored is not None and stored.node == self._settings.node:
             try:
@@ -108,6 +110,8 @@ class Engine:
                 raise
         # Last: whoever resumes has not a millisecond to lose.
         self._ears.listen(self._monitor.view.listening_places())
+        self._ears.tick(boottime_ns())
+        self._opener.wait_for_all(patient=False)
 
     def stop(self) -> None:
         """End in an orderly way: every address moves before this process is gone."""
@@ -123,7 +127,9 @@ class Engine:
         """Turn until stopped and every router has left."""
         while not self._finished(boottime_ns()):
             self._events = self._selector.select(self._timeout_seconds())
+            self._meter.begin(self._agenda.next_ns())
             turn(self)
+            self._meter.end()
 
     def close(self) -> None:
         """Give everything back, the addresses too; what the worker has to do is done first."""
@@ -131,6 +137,7 @@ class Engine:
         for router in self._fleet:
             router.close()
         self._ears.close()
+        self._opener.close()
         self._worker.close()
         self._monitor.close()
         self._node.state_file.close()
@@ -152,6 +159,7 @@ class Engine:
                 self._stale_ns,
                 self._stopping_until,
                 self._strangers.due_ns,
+                self._ears.due_ns,
             )
             if at is not None
         ]
@@ -188,6 +196,7 @@ class Engine:
         """Look after what is no router's, take leave of what has ended, plan the next turn."""
         self._fire_own_timers()
         self._remove_ended()
+        self._ears.tick(boottime_ns())
         self._node.state_file.stamp(boottime_ns())
 
     def _fire_own_timers(self) -> None:
@@ -355,13 +364,12 @@ class Engine:
         found = status.foreign(self._strangers.present, self._monitor.view)
         if found == self._foreign:
             return
-        _log_strangers("Heard virtual routers that are not ours", found, self._foreign)
-        _log_strangers("No longer heard, virtual routers that are not ours", self._foreign, found)
+        status.log_strangers("Heard virtual routers that are not ours", found, self._foreign)
+        status.log_strangers(
+            "No longer heard, virtual routers that are not ours", self._foreign, found
+        )
         self._foreign = found
         self._server.publish(ForeignRouters(foreign=found))
-
-    def _publish(self, transition: Transition) -> None:
-        self._server.publish(transition)
 
     def _hello(self) -> Hello:
         return Hello(
@@ -373,8 +381,12 @@ class Engine:
 
     def _status(self) -> Status:
         drops = dict(self._reception.drops)
-        if malformed := self._ears.malformed():
-            drops[DropReason.MALFORMED_IP_HEADER.value] = malformed
+        counted = {
+            DropReason.MALFORMED_IP_HEADER: self._ears.malformed(),
+            DropReason.RECEIVE_BUFFER_FULL: self._ears.lost(),
+            DropReason.NOT_SAMPLED: self._ears.not_sampled(),
+        }
+        drops |= {reason.value: count for reason, count in counted.items() if count}
         return Status(
             node=self._settings.node,
             revision=self._desired.revision,
@@ -383,20 +395,5 @@ class Engine:
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),
             foreign=self._foreign,
+            turns=self._meter.message(),
         )
-
-
-def _open_state_file(settings: Settings) -> StateFile:
-    directory = Path(settings.state_directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    return StateFile(directory / STATE_FILE_NAME, boot_id())
-
-
-def _log_strangers(what: str, these: list[ForeignRouter], without: list[ForeignRouter]) -> None:
-    told = [
-        f"VRID {each.virtual_router_id} from {each.source} on {each.interface}"
-        for each in these
-        if each not in without
-    ]
-    if told:
-        _log.info("%s: %s", what, ", ".join(told))

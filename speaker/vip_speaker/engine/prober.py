@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
+from vip_speaker.engine.aside import close_aside
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.instance import RunningInstance
 from vip_speaker.linux.probe import (
@@ -35,8 +36,7 @@ class Prober:
     def stop(self) -> None:
         """Ask no more."""
         self._schedule.stop()
-        for _, sock in self._sockets:
-            sock.close()
+        close_aside([sock for _, sock in self._sockets])
         self._sockets = []
 
     @property

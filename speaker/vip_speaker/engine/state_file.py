@@ -21,6 +21,7 @@ from vip_model.vocabulary import State
 from vip_speaker.vrrp.config import Health
 from vip_speaker.vrrp.election import Election
 
+_FILE_NAME = "engine.state"
 _MAGIC = b"VIPSTATE"
 _VERSION = 2
 # magic, version, boot id, number of records, last sign of life (CLOCK_BOOTTIME ns)
@@ -249,3 +250,9 @@ def _read_records(path: Path, content: bytes, count: int) -> dict[str, RouterRec
 def _crc_of(raw: bytes) -> int:
     (crc,) = _CRC.unpack_from(raw, _RECORD.size)
     return int(crc)
+
+
+def open_in(directory: Path) -> StateFile:
+    """Open the state file in a directory, which is made if it is not there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return StateFile(directory / _FILE_NAME, boot_id())

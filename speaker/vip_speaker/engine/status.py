@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -21,6 +22,8 @@ from vip_speaker.messages import (
 )
 
 # Of a router that is refused; it may be refused because it has too many.
+_log = logging.getLogger("engine")
+
 _ADDRESSES_SHOWN = 255
 _INSTANCES_SHOWN = 8
 
@@ -46,6 +49,17 @@ def foreign(strangers: Iterable[Stranger], view: NetworkView) -> list[ForeignRou
         if (link := view.link_by_index(stranger.ifindex)) is not None
     }
     return list(found)
+
+
+def log_strangers(what: str, these: list[ForeignRouter], without: list[ForeignRouter]) -> None:
+    """Log those of `these` that are not in `without`."""
+    told = [
+        f"VRID {each.virtual_router_id} from {each.source} on {each.interface}"
+        for each in these
+        if each not in without
+    ]
+    if told:
+        _log.info("%s: %s", what, ", ".join(told))
 
 
 def routers(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import os
 import socket
 import struct
 from collections.abc import Iterable
@@ -35,7 +37,7 @@ IPV6_GROUP = IPv6Address("ff02::12")
 _HOP_LIMIT = 255
 _CLASS_SELECTOR_6 = 0xC0
 _PRIORITY_CONTROL = 6  # 7 would need CAP_NET_ADMIN and gets the same band
-_RECEIVE_BUFFER_BYTES = 4 << 20
+RECEIVE_BUFFER_BYTES = 4 << 20
 _SEND_BUFFER_BYTES = 1 << 20
 _PACKET_BYTES = 10240  # a jumbo frame and to spare
 _ANCILLARY_BYTES = 64
@@ -43,13 +45,14 @@ _PACKETS_PER_CALL = 256
 
 _ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86DD
 _SOL_PACKET = 263
-_PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 1, 23
+_PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 1, 6, 23
 _PACKET_MR_MULTICAST = 0
 _SO_TIMESTAMPNS = 35
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 10, 2
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 23, 2
 
 _TIMESPEC = struct.Struct("@ll")
+_STATISTICS = struct.Struct("@II")  # packets, of which were dropped
 _MEMBERSHIP = struct.Struct("@iHH8s")  # interface, type, length of address, address
 _IPV4_MEMBERSHIP = struct.Struct("@4s4si")  # group, address of ours, interface
 _ANY_IPV4_ADDRESS = bytes(4)
@@ -80,6 +83,19 @@ def open_raw(family: int, kind: int, protocol: int) -> socket.socket:
         return socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
     except PermissionError as error:
         raise MissingCapabilityError("CAP_NET_RAW", "to speak VRRP on the link") from error
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _join(sock: socket.socket, level: int, option: int, value: bytes) -> None:
+    """Set an option that waits for the kernel's RTNL lock, without the interpreter's lock.
+
+    `socket.setsockopt` keeps the latter: every thread would wait with this one.
+    """
+    if _libc.setsockopt(sock.fileno(), level, option, value, len(value)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 class _Closing:
@@ -154,7 +170,7 @@ class AdvertSender(_Closing):
         option(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)
         group = _IPV4_MEMBERSHIP.pack(IPV4_GROUP.packed, source.packed, ifindex)
         option(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, group)
-        option(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+        _join(self._socket, socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
         self._socket.bind((str(source), 0))
         self._destination: tuple[str, int] | tuple[str, int, int, int] = (str(IPV4_GROUP), 0)
 
@@ -167,7 +183,7 @@ class AdvertSender(_Closing):
         option(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
         option(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, ifindex)
         group = IPV6_GROUP.packed + struct.pack("@I", ifindex)
-        option(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        _join(self._socket, socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
         self._socket.bind((str(source), 0, 0, ifindex))
         self._destination = (str(IPV6_GROUP), 0, 0, ifindex)
 
@@ -191,10 +207,10 @@ class GroupMembership(_Closing):
         try:
             if family == 4:
                 group = _IPV4_MEMBERSHIP.pack(IPV4_GROUP.packed, _ANY_IPV4_ADDRESS, ifindex)
-                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+                _join(self._socket, socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
             else:
                 group = IPV6_GROUP.packed + struct.pack("@I", ifindex)
-                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+                _join(self._socket, socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
         except BaseException:
             self._socket.close()
             raise
@@ -209,31 +225,49 @@ class AdvertReceiver(_Closing):
     Attributes:
         malformed: packets that were dropped since their IP header is cut short, odd, or does not
             match the packet.
+        emptied: the last call of `receive` has left nothing behind.
     """
 
-    def __init__(self, ifindex: int, ifname: str, family: int) -> None:
+    def __init__(
+        self, ifindex: int, ifname: str, family: int, buffer_bytes: int = RECEIVE_BUFFER_BYTES
+    ) -> None:
         """Open the socket.
 
         Args:
             ifindex: index of the interface.
             ifname: its name.
             family: 4 or 6.
+            buffer_bytes: how much the kernel keeps until it is read.
         """
+        self._ifindex = ifindex
         self._family = family
+        self._overflowed = 0
         self.malformed = 0
+        self.emptied = True
         # Protocol 0 until the filter is in place: nothing gets in before.
         self._socket = open_raw(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         try:
             bpf.attach(self._socket, bpf.advertisements(family, ifindex))
             ignore_outgoing(self._socket)
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            force_buffer(self._socket, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            force_buffer(self._socket, socket.SO_RCVBUF, buffer_bytes)
             self._stamps = StampClock()
             self._socket.bind((ifname, _ETH_P_IP if family == 4 else _ETH_P_IPV6))
             join_group_frames(self._socket, ifindex, IPV4_GROUP if family == 4 else IPV6_GROUP)
         except BaseException:
             self._socket.close()
             raise
+
+    def choose(self, admission: bpf.Admission, *, others: bool = False) -> None:
+        """Take only the adverts that are admitted from now on, or only the `others`."""
+        program = bpf.chosen_advertisements(self._family, self._ifindex, admission, others=others)
+        bpf.attach(self._socket, program)
+
+    def overflowed(self) -> int:
+        """Return how many packets were lost so far since nobody read them in time."""
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
+        self._overflowed += _STATISTICS.unpack(statistics)[1]
+        return self._overflowed
 
     def receive(self, limit: int = _PACKETS_PER_CALL) -> list[Packet]:
         """Return what has arrived, oldest first, at most `limit` packets; never waits.
@@ -250,6 +284,7 @@ class AdvertReceiver(_Closing):
                 break
             raw.append(received[0])
             stamps.append(received[1])
+        self.emptied = emptied
         arrivals = self._stamps.convert(stamps, emptied=emptied)
         packets = []
         for data, received_ns in zip(raw, arrivals, strict=True):
@@ -299,7 +334,7 @@ def join_group_frames(sock: socket.socket, ifindex: int, group: Address) -> None
     else:
         mac = b"\x33\x33" + packed[-4:]
     membership = _MEMBERSHIP.pack(ifindex, _PACKET_MR_MULTICAST, len(mac), mac)
-    sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
+    _join(sock, _SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
 
 
 class AnnouncementSocket(_Closing):

@@ -74,6 +74,8 @@ class DropReason(enum.StrEnum):
     UNKNOWN_VIRTUAL_ROUTER = "UnknownVirtualRouter"  # VRID not configured here; 0 never is
     OWN_PACKET = "OwnPacket"  # from an address of this node: looped or reflected
     UNKNOWN_SENDER = "UnknownSender"  # not one of the planned candidates or additional peers
+    RECEIVE_BUFFER_FULL = "ReceiveBufferFull"  # for routers here, and came faster than it was read
+    NOT_SAMPLED = "NotSampled"  # for no router here, and not looked at since there were too many
 
 
 class DecodeError(ValueError):
