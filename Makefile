@@ -13,7 +13,7 @@ export PYTHON
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help setup check format test test-fast test-unit test-conformance test-simulation test-api test-network test-cluster \
-	test-kind kube-binaries simulate demo demo-bare-metal cluster-up cluster-down bench install lock crds \
+	kube-binaries simulate demo demo-bare-metal cluster-up cluster-down bench install lock crds \
 	changelog clean
 
 help: ## List the targets
@@ -57,11 +57,6 @@ test-network: setup ## Run the network ring: real processes in network namespace
 
 test-cluster: setup ## Run the cluster ring: the chart on three real Kubernetes nodes (root or sudo)
 	@hack/pytest tests/cluster
-
-test-kind: setup ## Run the cluster ring on nodes that kind makes (root or sudo, Docker, kind)
-	@hack/kube-binaries >/dev/null
-	@hack/as-root env VIP_CLUSTER=kind \
-	  $(BIN)/pytest -p no:cacheprovider -o timeout_func_only=true tests/cluster
 
 kube-binaries: ## Find the Kubernetes and etcd binaries that tests run, or build them (6 minutes, once a machine)
 	@hack/kube-binaries

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support import figures
 from support.figures import Figure
@@ -56,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.enter_context(ending_on_sigterm())
     config.add_cleanup(stack.close)
     report.register(config)
+    # How long an example takes says more of the machine than of what is tested.
+    settings.register_profile(
+        "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,7 @@
 """The cluster ring: three real nodes, a control plane and a client.
 
-Nodes are network namespaces, or Docker containers of kind's if VIP_CLUSTER=kind.
-
 Fixtures:
-    cluster      a vip_lab.cluster.interface.AnyCluster, one for the whole run
+    cluster      a vip_lab.cluster.cluster.Cluster, one for the whole run
     kubectl      kubectl as admin
     installation the chart, installed on it (support.installation.Installation)
     namespace    name of a namespace of this test's own, deleted afterwards
@@ -18,9 +16,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.chosen_cluster import chosen_cluster
 from support.installation import Installation
-from vip_lab.cluster.interface import AnyCluster
+from vip_lab.cluster.cluster import Cluster
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import NAMESPACES, make_namespace
 
@@ -28,14 +25,14 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[AnyCluster]:
+def cluster() -> Iterator[Cluster]:
     """One cluster for the whole run, whose nodes hold the project's image."""
-    with chosen_cluster() as cluster:
+    with Cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def installation(cluster: AnyCluster) -> Installation:
+def installation(cluster: Cluster) -> Installation:
     """The chart on that cluster, ready."""
     installation = Installation(cluster)
     installation.install()
@@ -43,13 +40,13 @@ def installation(cluster: AnyCluster) -> Installation:
 
 
 @pytest.fixture(scope="session")
-def kubectl(cluster: AnyCluster) -> Kubectl:
+def kubectl(cluster: Cluster) -> Kubectl:
     """Return kubectl as admin."""
     return cluster.kubectl
 
 
 @pytest.fixture
-def namespace(cluster: AnyCluster) -> Iterator[str]:
+def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of its own for each test; on return from the test it goes in its own time."""
     name = make_namespace(cluster.api, f"test-{next(_numbers)}")
     yield name

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from support.chosen_cluster import in_namespaces
 from support.figures import Figure
 from support.workloads import container, pod, web_deployment, web_service
 from vip_kube.kinds import PODS, SERVICES
@@ -24,7 +23,6 @@ from vip_lab.client import answers, fetch
 from vip_lab.cluster import archive, cache, cgroups
 from vip_lab.cluster import cluster as harness
 from vip_lab.cluster.cluster import Cluster
-from vip_lab.cluster.interface import AnyCluster
 from vip_lab.host import INTERFACE
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.kubectl import Kubectl
@@ -57,7 +55,7 @@ with Cluster(["n1"], archives=[images.pause()]) as cluster:
 
 
 @pytest.fixture
-def powered(cluster: AnyCluster) -> Iterator[AnyCluster]:
+def powered(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster; every node that a test leaves without power gets it back."""
     yield cluster
     for name in cluster.names:
@@ -66,7 +64,7 @@ def powered(cluster: AnyCluster) -> Iterator[AnyCluster]:
             cluster.await_ready(name)
 
 
-def _pods(cluster: AnyCluster, namespace: str) -> list[JsonObject]:
+def _pods(cluster: Cluster, namespace: str) -> list[JsonObject]:
     return cluster.api.items(PODS, namespace)
 
 
@@ -75,7 +73,6 @@ def _roll_out(kubectl: Kubectl, name: str, namespace: str) -> None:
     kubectl("rollout", "status", f"deployment/{name}", f"--namespace={namespace}", "--timeout=60s")
 
 
-@in_namespaces
 def test_all_nodes_are_ready(cluster: Cluster, figure: Figure) -> None:
     """Three nodes are Ready, each with a host name of its own that is not the machine's."""
     figure("three nodes Ready after", cluster.ready_after_seconds)
@@ -86,7 +83,7 @@ def test_all_nodes_are_ready(cluster: Cluster, figure: Figure) -> None:
 
 
 def test_deployment_spreads_and_becomes_ready(
-    cluster: AnyCluster, kubectl: Kubectl, namespace: str, figure: Figure
+    cluster: Cluster, kubectl: Kubectl, namespace: str, figure: Figure
 ) -> None:
     """Three pods with readiness probes become ready, one on each node, in networks of their own."""
     began = time.monotonic()
@@ -102,7 +99,7 @@ def test_deployment_spreads_and_becomes_ready(
 
 
 def test_service_is_reached_from_pods_nodes_and_client(
-    cluster: AnyCluster, kubectl: Kubectl, namespace: str
+    cluster: Cluster, kubectl: Kubectl, namespace: str
 ) -> None:
     """A ClusterIP leads to every ready pod, also to one beside the pod that asks."""
     _roll_out(kubectl, "web", namespace)
@@ -124,7 +121,7 @@ def test_service_is_reached_from_pods_nodes_and_client(
 
 
 def test_host_network_pod_with_two_capabilities(
-    cluster: AnyCluster, kubectl: Kubectl, namespace: str
+    cluster: Cluster, kubectl: Kubectl, namespace: str
 ) -> None:
     """NET_ADMIN and NET_RAW alone suffice for sockets and addresses in the node's own network."""
     security = {
@@ -151,7 +148,7 @@ def test_host_network_pod_with_two_capabilities(
             host.ip("address", "delete", f"{_EXTRA_ADDRESS}/24", "dev", INTERFACE)
 
 
-def test_loaded_image_is_on_every_node(cluster: AnyCluster, tmp_path: Path) -> None:
+def test_loaded_image_is_on_every_node(cluster: Cluster, tmp_path: Path) -> None:
     """An archive that is loaded becomes an image on each node."""
     layer, image = tmp_path / "layer.tar", tmp_path / "image.tar"
     with tarfile.open(layer, "w") as tar:
@@ -164,7 +161,7 @@ def test_loaded_image_is_on_every_node(cluster: AnyCluster, tmp_path: Path) -> N
 
 
 def test_power_cut_and_boot(
-    powered: AnyCluster, kubectl: Kubectl, namespace: str, figure: Figure
+    powered: Cluster, kubectl: Kubectl, namespace: str, figure: Figure
 ) -> None:
     """A node without power is NotReady, answers nobody, and is whole again after it boots."""
     cluster = powered
@@ -198,7 +195,7 @@ def test_power_cut_and_boot(
     figure("its pods ready after", time.monotonic() - began)
 
 
-def test_cut_link_and_mended(powered: AnyCluster, figure: Figure) -> None:
+def test_cut_link_and_mended(powered: Cluster, figure: Figure) -> None:
     """A node whose cable is pulled loses carrier, goes on, and is Ready again when it is back."""
     name = powered.names[0]
     powered.cut(name)
@@ -213,7 +210,7 @@ def test_cut_link_and_mended(powered: AnyCluster, figure: Figure) -> None:
     figure("Ready after the link came back", time.monotonic() - began)
 
 
-def test_api_server_stops_and_comes_back(cluster: AnyCluster) -> None:
+def test_api_server_stops_and_comes_back(cluster: Cluster) -> None:
     """Nodes outlive a stop of the API server and report to it again."""
     cluster.stop_api()
     try:
@@ -266,7 +263,6 @@ def one_node(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         harness.sweep()
 
 
-@in_namespaces
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_stays_behind(
     one_node: tuple[subprocess.Popen[bytes], str], number: int, figure: Figure

@@ -19,7 +19,7 @@ from vip_kube.kinds import (
     VIRTUAL_ROUTERS,
 )
 from vip_lab.client import answers
-from vip_lab.cluster.interface import AnyCluster
+from vip_lab.cluster.cluster import Cluster
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.binaries import ROOT
 from vip_lab.kubernetes.helm import Helm
@@ -49,7 +49,7 @@ class Installation:
         cluster: where.
     """
 
-    def __init__(self, cluster: AnyCluster) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.helm = Helm(cluster.kubeconfig, cluster.admin_host)
 
@@ -61,7 +61,6 @@ class Installation:
             self.helm(
                 *("upgrade", "--install", RELEASE, str(CHART), f"--namespace={SYSTEM}"),
                 *("--create-namespace", "--wait", "--timeout=60s", "--set=crds.keep=false"),
-                *self.cluster.chart_options,
                 *options,
             )
         except LabError as error:

@@ -119,14 +119,9 @@ class Cluster(Running):
         return self.plane.kubeconfig()
 
     @property
-    def admin_host(self) -> Host | None:
+    def admin_host(self) -> Host:
         """Host on which kubectl and helm run."""
         return self.control
-
-    @property
-    def chart_options(self) -> Sequence[str]:
-        """Options that the chart needs here: none, as every node runs speakers."""
-        return ()
 
     def __getitem__(self, name: str) -> Node:
         return self._nodes[name]

@@ -1,1 +1,0 @@
-"""The same cluster, made by kind: its nodes are Docker containers."""
