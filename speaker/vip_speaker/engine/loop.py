@@ -172,8 +172,7 @@ class Engine:
     def due(self, now: int) -> list[Router]:
         """Return the routers with a timer that is due."""
         self._reschedule()
-        due = self._agenda.take_due(now)
-        self._touched.update(due)
+        self._touched.update(due := self._agenda.take_due(now))
         return due
 
     def receive(self) -> None:
@@ -182,8 +181,7 @@ class Engine:
 
     def heard_until_ns(self, router: Router) -> int:
         """Return up to when every advert for a router that has arrived was handed over."""
-        places = (one.placed for one in router.instances.running)
-        return self._ears.heard_until_ns((one.index, one.source.version) for one in places)
+        return self._ears.heard_until_ns(one.placed.key[:2] for one in router.instances.running)
 
     def take_events(self) -> None:
         """Hand over what the kernel, the links, the agent and the supervisor have to say."""

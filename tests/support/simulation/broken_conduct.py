@@ -61,16 +61,6 @@ class IgnoresTies(Election):
             return heard.priority > self._standing.wire_priority
 
 
-class FirstInstanceOnly(Election):
-    """Decides between equals on the first instance, whether they hear each other there or not."""
-
-    class ACTIVE(Active):
-        def loses_to(self, heard: Heard, arrived_ns: int) -> bool:
-            if heard.priority == self._standing.wire_priority and heard.instance > 0:
-                return False
-            return super().loses_to(heard, arrived_ns)
-
-
 class AnswersWithoutLimit(Election):
     """Answers every lower advert at once, and its own loser's too."""
 

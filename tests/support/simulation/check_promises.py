@@ -78,7 +78,7 @@ class Promises(Checker):
             return
         if before is State.ACTIVE and event in _YIELDS and node.serving_since_ns is not None:
             self._promise_successor(node, event)
-        elif before is State.BACKUP and event == "health(Healthy)":
+        elif before is State.BACKUP and event.startswith("health("):
             self._promise_relief(node)
 
     def anything(self) -> None:
@@ -140,24 +140,30 @@ class Promises(Checker):
         )
 
     def _promise_relief(self, node: Node) -> None:
-        """A Backup that is healthy again relieves a failing Active that it knows."""
+        """A Backup that is better now relieves a worse Active that it knows."""
         actives = self.world.actives()
         if len(actives) != 1 or not self.world.options.health_bands:
             return
         active = actives[0]
-        if not active.serves or _is_healthy(active) or node not in self._backups_of(active):
+        level = node.config.level
+        own = level(node.priority)
+        if not active.serves or level(active.priority) <= own:
+            return
+        if node not in self._backups_of(active):
             return
         options = self.world.options
         self._make(
             _Promise(
                 "L4",
-                f"{node.name} is healthy again and did not relieve {active.name}",
+                f"{node.name} is better now and did not relieve {active.name}",
                 self.world.now_ns
                 + with_clock(_skew_ns(node))
                 + options.delay_max_ns
                 + options.bind_max_ns
                 + 3 * self.world.slack_ns,
-                lambda: any(one.serves and _is_healthy(one) for one in self.world.nodes.values()),
+                lambda: any(
+                    one.serves and level(one.priority) <= own for one in self.world.nodes.values()
+                ),
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.simulation.check_claims import Cascades, Newcomers, Preemptions, Successors
 from support.simulation.check_holding import Holding
 from support.simulation.check_node import Entries, Senders, Timers
 from support.simulation.check_pairs import Leftovers, Pairs
@@ -19,6 +20,10 @@ ALL = (
     Rhythm,
     Stability,
     Unread,
+    Successors,
+    Preemptions,
+    Newcomers,
+    Cascades,
     Pairs,
     Leftovers,
     NeverNone,

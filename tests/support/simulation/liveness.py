@@ -9,7 +9,7 @@ from support.simulation.lan import CLIENT
 from support.simulation.node import Node, Process
 from support.simulation.trace import ViolationError
 from support.simulation.world_facts import with_clock
-from vip_model.vocabulary import OWNER_PRIORITY, PreemptionMode, State
+from vip_model.vocabulary import OWNER_PRIORITY, PreemptionMode, State, Substate
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ def transition_to_liveness(world: World, injector: Injector) -> list[Node]:
     world.weather.shake(world.nodes, world.now_ns)
     nodes = list(world.nodes.values())
     core = random.sample(nodes, random.randint(2, len(nodes)))
+    is_outage = random.random() < 0.3
     for node in core:
         revive(node)
-        node.gate.settle(service_up=random.random() < 0.7, helper_up=random.random() < 0.7)
+        up = not is_outage and random.random() < 0.7
+        node.gate.settle(service_up=up, helper_up=random.random() < 0.6)
         node.set_withdrawn(withdrawn=random.random() < 0.1)
     outside = [node for node in nodes if node not in core]
     for node in outside:
@@ -100,6 +102,7 @@ def _takeover_ns(world: World, core: list[Node]) -> int:
 def _convergence_ns(world: World, core: list[Node]) -> int:
     """Return in what time the right one is: a takeover, and a preemption after its delay."""
     delay_ns = max(node.config.preemption_delay_ns for node in core)
+    delay_ns += world.options.start_delay_ns
     answer_ns = world.longest_interval_ns
     return 2 * _takeover_ns(world, core) + with_clock(delay_ns + answer_ns)
 
@@ -124,6 +127,8 @@ def _problem(world: World, core: list[Node]) -> str | None:
     if waiting := [node for node in willing if node.state is State.INITIALIZE]:
         return f"{_names(waiting)} do not take part yet"
     active = actives[0]
+    if active.election is not None and active.election.substate is Substate.PROVISIONAL:
+        return f"{active.name} is provisional"
     if not active.serves:
         return f"{active.name} is Active and does not serve"
     return _better(world, willing, active)

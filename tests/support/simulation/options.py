@@ -177,13 +177,15 @@ def slots(count: int, interval_ns: int = SECOND_NS) -> tuple[NodeOptions, ...]:
 def draw(seed: int, random: Random) -> Options:
     """Return the world of that seed."""
     interval_ns = random.choice(_INTERVALS_MS) * MILLISECOND_NS
-    style = random.choices(("slots", "equal", "free", "owner"), (70, 8, 15, 7))[0]
+    style = random.choices(("slots", "equal", "free", "owner"), (64, 14, 15, 7))[0]
     mood = random.choices(("wild", "sparse", "orderly"), (50, 30, 20))[0]
     rough = 1 if mood == "wild" else 0
     count = random.randint(3, 4 if interval_ns < 100 * MILLISECOND_NS else 5)
     delay_ns = _logarithmic(random, 50_000, min(5 * MILLISECOND_NS, interval_ns // 20))
     lateness_ns = _sometimes(random, 0.5) * _logarithmic(random, 100_000, 3 * MILLISECOND_NS)
     bind_ns = _logarithmic(random, 200_000, 20 * MILLISECOND_NS)
+    is_steady = random.random() < 0.3
+    bind_ns *= 5 if is_steady else 1
     return Options(
         seed=seed,
         nodes=_draw_nodes(random, style, count, interval_ns),
@@ -203,7 +205,8 @@ def draw(seed: int, random: Random) -> Options:
         lateness_mean_ns=lateness_ns,
         lateness_max_ns=min(4 * lateness_ns, 8 * MILLISECOND_NS),
         bind_mean_ns=bind_ns,
-        bind_max_ns=8 * bind_ns,
+        bind_max_ns=bind_ns if is_steady else 8 * bind_ns,
+        bind_steady=is_steady,
         start_delay_ns=random.choice((0, 6, 12, 30)) * interval_ns,
         adverts_per_turn=random.choice((1, 2, 8, 64)),
         gate_period_ns=min(max(interval_ns // 2, 50 * MILLISECOND_NS), SECOND_NS),
