@@ -12,8 +12,8 @@ import pytest
 
 from support.bare_engine import SHOWN, BareEngine, router
 from support.network_manifests import VIP
+from support.speakers import LEAST_LIFETIME_SECONDS, SLACK_SECONDS, seconds_until
 from vip_lab.lan import Lan
-from vip_lab.wait import until
 from vip_speaker.messages import DesiredRouter
 
 BAD = "default/bad"
@@ -59,9 +59,12 @@ def test_one_bad_router_harms_no_other(one: BareEngine, bad: DesiredRouter) -> N
         "Invalid",
         True,
     )
-    one.await_new("engine", one.kill_role("engine"))
-    until("it to resume", lambda: (one.router(SHOWN) or {}).get("reason") == "Resumed", 5)
-    assert one.router(SHOWN)["since"] == since  # type: ignore[index]
+    one.kill_role("engine")
+    away_seconds = seconds_until(one.try_status, "the new engine", 30.0)
+    resumed = one.await_state("Active")
+    # Where a start takes longer than the kernel keeps the address, it has to be taken again.
+    if away_seconds < LEAST_LIFETIME_SECONDS - SLACK_SECONDS:
+        assert (resumed["reason"], resumed["since"]) == ("Resumed", since)
     cached = json.loads((one.state_directory / "desired.json").read_text())
     assert [each["displayName"] for each in cached["routers"]] == [SHOWN]
 

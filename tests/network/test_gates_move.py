@@ -14,7 +14,13 @@ from scapy.layers.vrrp import VRRPv3
 
 from support.figures import Figure
 from support.network_manifests import NODES, ROUTER, VIP, manifest, virtual_ip
-from support.speakers import bring_back, limit_ms
+from support.speakers import (
+    SLACK_SECONDS,
+    bring_back,
+    down_interval_seconds,
+    limit_ms,
+    seconds_until,
+)
 from vip_lab.capture import Capture
 from vip_lab.client import Probing, answers, get
 from vip_lab.fleet import Fleet
@@ -22,6 +28,7 @@ from vip_lab.host import Host
 from vip_lab.lan import Lan
 from vip_lab.wait import throughout, until
 from vip_lab.web import WebServer
+from vip_model.vocabulary import LOWEST_PROVISIONAL_PRIORITY
 
 INTERVAL_MS = 1000
 HTTP_PORT = 9112
@@ -197,7 +204,8 @@ def test_verdict_survives_the_agent(fleet: Fleet, lan: Lan, holder: str) -> None
     router = speaker.router(ROUTER)
     assert router is not None
     assert router["gates"][0]["state"] == "Passing"
-    assert router["effectivePriority"] == router["priority"]
+    # Provisional at the worst, as long as it was started only just now; a failing one has less.
+    assert router["effectivePriority"] >= LOWEST_PROVISIONAL_PRIORITY
     speaker.await_new("agent", old_pid)
     throughout("the holder stays", lambda: lan.holders(VIP) == [holder], 1.5, every=0.1)
 
@@ -205,9 +213,11 @@ def test_verdict_survives_the_agent(fleet: Fleet, lan: Lan, holder: str) -> None
 def test_verdict_survives_the_engine(fleet: Fleet, lan: Lan, holder: str) -> None:
     """A new engine starts with the verdict of its earlier life, not with a failing one."""
     speaker = fleet[holder]
-    old_pid = speaker.kill_role("engine")
-    speaker.await_new("engine", old_pid)
-    throughout("the holder stays", lambda: lan.holders(VIP) == [holder], 3.5, every=0.05)
+    speaker.kill_role("engine")
+    away_seconds = seconds_until(speaker.try_status, "the new engine", 30.0)
+    # On a machine where a start takes longer than that the others do not wait for it.
+    if away_seconds < down_interval_seconds(INTERVAL_MS) - SLACK_SECONDS:
+        throughout("the holder stays", lambda: lan.holders(VIP) == [holder], 3.5, every=0.05)
     router = speaker.router(ROUTER)
     assert router is not None
     assert router["gates"][0]["state"] == "Passing"

@@ -13,6 +13,7 @@ from vip_lab.wait import until
 # Generous: two cores may be busy with other things. Benchmarks measure, tests prove.
 SLACK_SECONDS = 0.5
 TAKEOVER_SECONDS = 10.0
+LEAST_LIFETIME_SECONDS = 3.0
 LIFETIME_MARGIN_SECONDS = 1.5
 SETTLED_SECONDS = 15.0
 
@@ -40,7 +41,7 @@ def limit_ms(promised_seconds: float, interval_ms: int, probed: ProbeResult) -> 
 
 def lifetime_limit_seconds(interval_ms: int, probed: ProbeResult) -> float:
     """Return how long an address may outlive its engine, with the machine's pause on top."""
-    lifetime_seconds = max(3.0, down_interval_seconds(interval_ms))
+    lifetime_seconds = max(LEAST_LIFETIME_SECONDS, down_interval_seconds(interval_ms))
     return lifetime_seconds + LIFETIME_MARGIN_SECONDS + probed.late_ms_max / 1000
 
 
