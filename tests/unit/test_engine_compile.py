@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -15,6 +16,7 @@ from vip_speaker.engine.compile import (
     election_config,
 )
 from vip_speaker.engine.placement import place as placement_of
+from vip_speaker.engine.placement import place_in_force
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
@@ -168,3 +170,37 @@ def test_what_does_not_fit_into_one_advert_is_refused() -> None:
     assert len(placed.addresses) == 90  # with the link-local one
     reason = refusal(router(*texts), view())
     assert "91 IPv6 addresses do not fit into one advert on eth0 (MTU 1500: 90)" in reason
+
+
+def test_an_owner_has_the_address_itself() -> None:
+    """Priority 255 is for the host whose own address it is, and it is not bound there."""
+    (placed,) = place(router("192.0.2.11", priority=255), view())
+    assert placed.addresses == placed.owned == (ip_address("192.0.2.11"),)
+    assert placed.lent == ()
+
+
+def test_an_owner_still_needs_its_link_local_address() -> None:
+    """What the RFC wants beside the owned address is bound like anything else."""
+    (placed,) = place(router("2001:db8::11", priority=255), view())
+    assert placed.lent == (ip_address("fe80::112:33"),)
+
+
+def test_the_highest_priority_makes_no_owner() -> None:
+    """Elsewhere 255 is refused, and what an edit would take away stays in force."""
+    words = "Priority 255 is for the host that has 192.0.2.100 as its own address"
+    assert words in refusal(router("192.0.2.100", priority=255), view())
+    before = placement_of(router("192.0.2.100"), view())
+    after = place_in_force(
+        router("192.0.2.100", priority=255), view(), replace(before, proven=True)
+    )
+    assert words in after.refused
+    assert after.router.priority == 254
+    assert after.placed
+
+
+def test_an_address_that_a_speaker_bound_is_nobodys_own() -> None:
+    """A Backup that holds the address for an owner does not become one."""
+    held = (*NODE, address(2, "192.0.2.100/32", protocol=PROTOCOL))
+    assert "which this one has not" in refusal(
+        router("192.0.2.100", priority=255), view(addresses=held)
+    )

@@ -526,3 +526,32 @@ def test_sockets_that_cannot_be_had_are_tried_again(scene: Scene, number: int) -
     assert due_ns is not None
     one.tick(due_ns)
     assert _state(one) is State.BACKUP
+
+
+# --- an owner ------------------------------------------------------------------------------------
+
+
+def test_an_owner_is_active_and_leaves_its_address_alone(scene: Scene) -> None:
+    """It announces and advertises; nothing is bound, renewed or released."""
+    one = scene.start(router("192.0.2.11", priority=255))
+    assert _state(one) is State.ACTIVE
+    _tick_when_due(one, SECOND, lambda: _now(one) < 20 * SECOND)
+    one.stop(21 * SECOND)
+    one.close()
+    assert scene.worker.requests == []
+
+
+def test_an_owner_that_loses_its_address_takes_no_part(scene: Scene) -> None:
+    """What somebody removes from the host is not bound again: it is no owner any more."""
+    one = scene.start(router("192.0.2.11", priority=255))
+    scene.monitor.view = view(addresses=(address(2, "192.0.2.12/24"), *NODE[1:]))
+    one.network_changed(SECOND)
+    assert _state(one) is State.INITIALIZE
+    assert "Priority 255 is for the host that has 192.0.2.11" in one.reason
+    assert scene.worker.requests == []
+
+
+def _now(one: Router) -> int:
+    due_ns = one.deadline()
+    assert due_ns is not None
+    return due_ns

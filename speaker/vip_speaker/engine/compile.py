@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from vip_model.vocabulary import FailureAction, Family
+from vip_model.vocabulary import OWNER_PRIORITY, FailureAction, Family
 from vip_speaker.linux.choice import candidates, choose, unusable
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
@@ -47,6 +47,7 @@ class Placed:
         sources: whose adverts are obeyed; None is anyone on the link.
         patterns: what the user said about interfaces.
         beside: indexes of all interfaces that could be used now, this one among them.
+        owned: addresses that are the host's own and stay on it: it is their owner.
     """
 
     family: Family
@@ -60,11 +61,17 @@ class Placed:
     sources: frozenset[Address] | None
     patterns: tuple[str, ...] = ()
     beside: frozenset[int] = field(default=frozenset(), compare=False)
+    owned: tuple[Address, ...] = ()
 
     @property
     def key(self) -> InstanceKey:
         """What an advert is matched by."""
         return (self.index, self.source.version, self.virtual_router_id)
+
+    @property
+    def lent(self) -> tuple[Address, ...]:
+        """The addresses that are bound while this node is Active, and released afterwards."""
+        return tuple(one for one in self.addresses if one not in self.owned)
 
     @property
     def choice(self) -> Choice:
@@ -108,8 +115,10 @@ def place_instance(
     if isinstance(chosen, str):
         raise NotPlaceableError(chosen)
     link = chosen.link
+    is_owner = router.priority == OWNER_PRIORITY
     for address in wanted:
-        problem = view.check_address(link.index, address)
+        check = _check_owned if is_owner else NetworkView.check_address
+        problem = check(view, link.index, address)
         if problem is not None:
             raise NotPlaceableError(
                 f"{chosen.port} is a port of {link.name}, and {problem}" if chosen.port else problem
@@ -136,6 +145,17 @@ def place_instance(
         beside=frozenset(
             one.link.index for one in found if unusable(view, one.link, version) is None
         ),
+        owned=wanted if is_owner else (),
+    )
+
+
+def _check_owned(view: NetworkView, index: int, address: Address) -> str | None:
+    """Return why this node is not the owner of an address, None if it is."""
+    if address in (subnet.ip for subnet in view.subnets(index)):
+        return None
+    return (
+        f"Priority 255 is for the host that has {address} as its own address, "
+        "which this one has not: choose 155 to 254"
     )
 
 

@@ -228,5 +228,6 @@ class Holdings:
 def _by_interface(placed: Iterable[Placed]) -> dict[int, tuple[Address, ...]]:
     wanted: dict[int, tuple[Address, ...]] = {}
     for one in placed:
-        wanted[one.index] = (*wanted.get(one.index, ()), *one.addresses)
+        if one.lent:
+            wanted[one.index] = (*wanted.get(one.index, ()), *one.lent)
     return wanted

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from vip_model.vocabulary import OWNER_PRIORITY
 from vip_speaker.engine.compile import NotPlaceableError, Placed, place_instance
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter
@@ -99,7 +100,7 @@ def place_in_force(
     fresh = place(desired, view, earlier)
     if earlier is None:
         return replace(fresh, proven=bool(fresh.placed))
-    same = _same_instances(earlier.router, desired)
+    same = _same_instances(earlier.router, desired) and not _becomes_owner(earlier.router, desired)
     proven = bool(fresh.placed) or (same and earlier.proven)
     if same or not earlier.proven or not fresh.missing:
         return replace(fresh, proven=proven)
@@ -130,7 +131,12 @@ def _with_instances_of(before: DesiredRouter, desired: DesiredRouter) -> Desired
         )
         for one in before.instances
     ]
-    return msgspec.structs.replace(desired, instances=instances)
+    priority = before.priority if _becomes_owner(before, desired) else desired.priority
+    return msgspec.structs.replace(desired, instances=instances, priority=priority)
+
+
+def _becomes_owner(before: DesiredRouter, desired: DesiredRouter) -> bool:
+    return desired.priority == OWNER_PRIORITY != before.priority
 
 
 def _identity(instance: DesiredInstance) -> DesiredInstance:

@@ -364,6 +364,8 @@ class Router:
         assert self._election is not None
         lifetime = address_lifetime_seconds(self._election.config.advertisement_interval_ns)
         self._holdings.bind(now, self.instances.placed.values(), lifetime)
+        if not self._holdings.is_waiting():  # an owner has its addresses
+            self._apply(now, self._election.bound(now))
 
     def _renew_if_due(self, now: int) -> None:
         if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
