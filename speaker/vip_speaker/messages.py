@@ -22,6 +22,7 @@ from vip_model.vocabulary import (
     FailureAction,
     Family,
     GateState,
+    NeighbourProblem,
     PreemptionMode,
     State,
 )
@@ -201,6 +202,18 @@ class ForeignRouters(Message, frozen=True, kw_only=True, tag_field="type", tag="
     foreign: list[ForeignRouter]
 
 
+class NeighbourComplaint(Message, frozen=True, kw_only=True):
+    """What is wrong between a router of ours and another one on the link."""
+
+    name: str  # display name
+    router: str  # VirtualRouter name
+    problem: NeighbourProblem
+    family: Family
+    interface: str
+    source: str  # whose adverts tell of it
+    message: str
+
+
 class GateStatus(Message, frozen=True, kw_only=True):
     """A gate as the engine counts it."""
 
@@ -277,6 +290,7 @@ class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusRe
     interfaces: list[InterfaceReport] = []
     foreign: list[ForeignRouter] = []
     turns: Turns | None = None  # None of an engine that does not measure them
+    neighbours: list[NeighbourComplaint] = []
 
 
 FromEngine = Hello | Transition | Interfaces | ForeignRouters | Status

@@ -25,7 +25,7 @@ from vip_speaker.messages import (
 _TIMEOUT_SECONDS = 3.0
 _READ_BYTES = 1 << 16
 _STRANGERS_SHOWN = 8
-_SHOWN = ("node", "virtualRouters", "foreign", "drops", "turns")
+_SHOWN = ("node", "virtualRouters", "foreign", "neighbours", "drops", "turns")
 _HEADERS = (
     "NAME",
     "ADDRESS",
@@ -105,6 +105,9 @@ def table(status: Status, now: datetime) -> str:
         lines.append("No virtual router runs here.")
     if status.orphaned:
         lines += ["", f"Kept although no longer planned: {', '.join(status.orphaned)}"]
+    if status.neighbours:
+        lines += ["", "Trouble with other routers on the link:"]
+        lines += [f"  {each.name} ({each.interface}): {each.message}" for each in status.neighbours]
     if status.foreign:
         lines += ["", f"Virtual routers of others on the link: {_strangers(status.foreign)}"]
     if status.drops:

@@ -192,3 +192,15 @@ def test_a_speaker_in_static_mode_hears_them(lan: Lan, cleanup: ExitStack) -> No
         return [speaker.status()["foreign"] for speaker in fleet]
 
     until("both", lambda: heard() == [both(lan), both(lan)], SECONDS, show=heard)
+
+
+@pytest.mark.usefixtures("keepalived")
+def test_our_address_under_another_id_is_trouble(engine: BareEngine, lan: Lan) -> None:
+    """Keepalived has our address under its own VRID: log, table and JSON say so, until it ends."""
+    engine.desire(router(THEIRS), known=[])
+    until("the trouble", lambda: bool(engine.status()["neighbours"]), 3 * SECONDS)
+    (trouble,) = engine.status()["neighbours"]
+    assert (trouble["problem"], trouble["source"]) == ("OtherVirtualRouterID", lan[PEER].ipv4)
+    assert f"announces {THEIRS} with VRRPv3 and VRID {VRID}" in engine.status_command().stdout
+    engine.desire(router(VIP), known=[])
+    until("its end", lambda: not engine.status()["neighbours"], SECONDS, show=engine.status)

@@ -547,7 +547,7 @@ def test_an_owner_that_loses_its_address_takes_no_part(scene: Scene) -> None:
     scene.monitor.view = view(addresses=(address(2, "192.0.2.12/24"), *NODE[1:]))
     one.network_changed(SECOND)
     assert _state(one) is State.INITIALIZE
-    assert "Priority 255 is for the host that has 192.0.2.11" in one.reason
+    assert "Priority 255 is for the host that has 192.0.2.11" in one.obstacles.message(one.election)
     assert scene.worker.requests == []
 
 

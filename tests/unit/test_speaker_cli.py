@@ -232,6 +232,7 @@ async def test_status_prints_json_for_programs(
         "node": "n1",
         "virtualRouters": [],
         "foreign": [],
+        "neighbours": [],
         "drops": {},
         "turns": None,
     }

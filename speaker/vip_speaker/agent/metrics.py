@@ -19,7 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from vip_model.__about__ import __version__
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, NeighbourProblem
 from vip_speaker.agent.report import Report
 from vip_speaker.messages import RouterStatus, Status, Turns
 
@@ -70,6 +70,7 @@ class _Moment(Collector):
             yield _foreign_routers(report.engine)
             if report.engine.turns is not None:
                 yield from _turns(report.engine.turns)
+            yield _neighbour_problems(report.engine)
 
 
 def _flag(name: str, text: str, value: bool) -> Metric:  # noqa: FBT001  a metric's value
@@ -215,6 +216,20 @@ def _foreign_routers(engine: Status) -> Metric:
     heard = Counter(each.interface for each in engine.foreign)
     for interface in sorted({each.name for each in engine.interfaces} | heard.keys()):
         family.add_metric((interface,), heard[interface])
+    return family
+
+
+def _neighbour_problems(engine: Status) -> Metric:
+    family = GaugeMetricFamily(
+        "vip_speaker_neighbour_problems",
+        "Other routers on the link that announce our addresses in another way",
+        labels=("router", "problem"),
+    )
+    found = Counter((each.name, each.problem.value) for each in engine.neighbours)
+    names = {each.name for each in engine.virtual_routers}
+    for router in sorted(names.union(each.name for each in engine.neighbours)):
+        for problem in NeighbourProblem:
+            family.add_metric((router, problem.value), found[router, problem.value])
     return family
 
 

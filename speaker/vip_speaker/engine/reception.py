@@ -6,11 +6,13 @@ import logging
 from collections import Counter
 
 from vip_speaker.engine.fleet import Fleet
+from vip_speaker.engine.neighbours import Advert, Neighbours
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.strangers import Stranger, Strangers
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.vrrp import version2
+from vip_speaker.vrrp.election import Address
 from vip_speaker.vrrp.packet import DecodeError, DropReason, decode
 
 # A peer that sends rubbish does so every interval: one line per reason and hour is enough.
@@ -23,10 +25,13 @@ _log = logging.getLogger("engine")
 class Reception:
     """Applies the receive ladder (RFC 9568 §7.1) and counts what it refuses."""
 
-    def __init__(self, node: Node, fleet: Fleet, strangers: Strangers) -> None:
+    def __init__(
+        self, node: Node, fleet: Fleet, strangers: Strangers, neighbours: Neighbours
+    ) -> None:
         self._node = node
         self._fleet = fleet
         self._strangers = strangers
+        self._neighbours = neighbours
         self._logged: dict[tuple[str, str], int] = {}
         self.drops: Counter[str] = Counter()
 
@@ -41,6 +46,7 @@ class Reception:
             return None
         advertisement = decoded.advertisement
         virtual_router_id = advertisement.virtual_router_id
+        self._compare(index, packet, virtual_router_id, 3, advertisement.addresses)
         addressee = self._node.directory.get((index, packet.source.version, virtual_router_id))
         router = self._fleet.find(addressee.router) if addressee is not None else None
         if addressee is None or router is None:
@@ -69,9 +75,23 @@ class Reception:
             self._strangers.hear(packet.received_ns, heard, interval_ns)
         return True
 
+    def _compare(
+        self,
+        index: int,
+        packet: Packet,
+        virtual_router_id: int,
+        protocol: int,
+        addresses: tuple[Address, ...],
+    ) -> None:
+        """Compare what a neighbour announces with what we do."""
+        if not self._node.view.is_own(packet.source):
+            advert = Advert(index, packet.source, virtual_router_id, protocol, addresses)
+            self._neighbours.hear(packet.received_ns, advert)
+
     def _hear_version_2(self, index: int, packet: Packet) -> None:
         found = version2.read(packet.payload) if packet.source.version == 4 else None
         if found is not None:
+            self._compare(index, packet, found.virtual_router_id, 2, found.addresses)
             heard = Stranger(index, found.virtual_router_id, packet.source, protocol=2)
             self._is_strange(packet, heard, found.interval_ns)
 

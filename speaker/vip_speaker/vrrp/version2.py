@@ -6,6 +6,7 @@ speak. CARP, which borrows the protocol number, is read the same way: it has the
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from vip_speaker.vrrp.checksum import is_intact
@@ -21,10 +22,12 @@ class Version2Advertisement(NamedTuple):
     Attributes:
         virtual_router_id: VRID, 1-255.
         interval_ns: Advertisement Interval, 1 to 255 s.
+        addresses: what it announces.
     """
 
     virtual_router_id: int
     interval_ns: int
+    addresses: tuple[IPv4Address, ...] = ()
 
 
 def read(message: bytes) -> Version2Advertisement | None:
@@ -38,4 +41,6 @@ def read(message: bytes) -> Version2Advertisement | None:
         return None
     if virtual_router_id == 0 or not is_intact(int.from_bytes(message)):
         return None
-    return Version2Advertisement(virtual_router_id, max(1, interval_seconds) * SECOND_NS)
+    places = range(_HEADER_BYTES, length, _ADDRESS_BYTES)
+    addresses = tuple(IPv4Address(message[at : at + _ADDRESS_BYTES]) for at in places)
+    return Version2Advertisement(virtual_router_id, max(1, interval_seconds) * SECOND_NS, addresses)
