@@ -135,7 +135,7 @@ def test_what_cannot_be_heard_is_said_once(
         for _ in range(3):
             listener.ears.listen([missing, listener.eth0])
     assert [record.getMessage()[:44] for record in caplog.records] == [
-        "Strangers are not heard on eth9 (IPv4): [Err"
+        "Cannot listen for other virtual routers on eth9 (IPv4): [Err"
     ]
     speak(wire)
     assert until(listener.turn)

@@ -73,4 +73,4 @@ def test_standing_problems_are_logged_once(caplog: pytest.LogCaptureFixture) -> 
     for shown in (["a"], ["a"], ["a", "b"], ["b"], []):
         problems.show(shown)
 
-    assert caplog.messages == ["a", "b", "No longer so: a", "No longer so: b"]
+    assert caplog.messages == ["a", "b", "Resolved: a", "Resolved: b"]

@@ -107,7 +107,7 @@ async def test_the_last_good_set_stays(
     assert scene.follower.configuration.revision == good.revision
     assert scene.follower.configuration.loaded == good.loaded
     assert not scene.follower.configuration.valid
-    assert "the last good set stays" in caplog.text
+    assert "keeping the last valid set" in caplog.text
 
     scene.file.write_text(DATABASE)
     await scene.in_force("shop/database")

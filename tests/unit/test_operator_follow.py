@@ -163,4 +163,4 @@ async def test_why_kopf_ended_is_logged(scene: Scene, caplog: pytest.LogCaptureF
     await until(lambda: len(scene.lives) == 1)
     scene.lives[0].end(ValueError("a mistake"))
     await until(lambda: len(scene.lives) == 2)
-    assert "The watch broke off and is started anew: a mistake" in caplog.text
+    assert "The watch was interrupted and is being restarted: a mistake" in caplog.text

@@ -117,7 +117,7 @@ class Watch:
     def _note_end(self, why: str) -> None:
         """Log why kopf ended; the same again and again only once."""
         if why != self._why_ended:
-            _log.warning("The watch broke off and is started anew: %s", why)
+            _log.warning("The watch was interrupted and is being restarted: %s", why)
         self._why_ended = why
 
     def _told(self, kind: Kind, kind_of_event: str | None, content: Object) -> None:

@@ -282,7 +282,10 @@ class Ears:
     def _note_deaf(self, place: ListeningPlace, why: str) -> None:
         if place not in self._deaf:
             _log.warning(
-                "Strangers are not heard on %s (IPv%d): %s", place.interface, place.version, why
+                "Cannot listen for other virtual routers on %s (IPv%d): %s",
+                place.interface,
+                place.version,
+                why,
             )
             self._deaf.add(place)
 

@@ -122,7 +122,7 @@ class Engine:
         if self._stopping_until is not None:
             return
         now = boottime_ns()
-        _log.info("Stopping, %d routers leave", len(self._fleet))
+        _log.info("Stopping: handing over %d routers", len(self._fleet))
         self._stopping_until = now + _STOP_LIMIT_NS
         self._fleet.stop(now)
         self._touch_all()
@@ -205,7 +205,7 @@ class Engine:
     def _fire_own_timers(self) -> None:
         now = boottime_ns()
         if self._stale_ns is not None and now >= self._stale_ns:
-            _log.warning("The agent is silent for 30 s, its last verdicts stand")
+            _log.warning("No message from the agent for 30 s; keeping its last verdicts")
             self._stale_ns = None
             self._node.verdicts_stale = True
             self._judge_all(now)
@@ -271,7 +271,7 @@ class Engine:
         had_lost_events = self._monitor.needs_resync
         events = self._monitor.read()
         if self._monitor.needs_resync and not had_lost_events:
-            _log.warning("Lost events of the kernel, listing links and addresses anew")
+            _log.warning("The kernel dropped events; listing links and addresses again")
             self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
         self._network_changed(events)
 

@@ -51,7 +51,7 @@ class NeighbourWatch:
             self._say(now, logging.WARNING, f"Router {name}: {each.sentence}")
         for each in sorted(self._shown - shown):
             name = names.get(each.router, each.router)
-            self._say(now, logging.INFO, f"Router {name}: no longer so: {each.sentence}")
+            self._say(now, logging.INFO, f"Router {name}: resolved: {each.sentence}")
         self._shown = shown
 
     def _say(self, now: int, level: int, line: str) -> None:
@@ -61,7 +61,7 @@ class NeighbourWatch:
         if self._lines < _LINES:
             _log.log(level, "%s", line)
         elif self._lines == _LINES:
-            _log.warning("More is wrong with neighbours: `vip-speaker status` has all of it")
+            _log.warning("There are more problems with neighbours: see `vip-speaker status`")
 
 
 def announced(routers: Iterable[Router]) -> Iterable[Announced]:

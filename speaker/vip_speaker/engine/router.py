@@ -244,7 +244,7 @@ class Router:
             self.network_changed(now)
         taken = self._prober.tick(now)
         if taken is not None and self._election is not None:
-            _log.warning("Router %s: somebody has %s", self.desired.display_name, taken)
+            _log.warning("Router %s: another host has %s", self.desired.display_name, taken)
             self._apply(now, self._election.address_in_use(now))
         if self._election is not None and not self._prober.is_asking:
             self._apply(now, self._election.tick(now, heard_until_ns))
@@ -378,7 +378,7 @@ class Router:
         elif not self._holdings.is_overdue(now):
             self._holdings.renew(now)
         else:
-            _log.error("No renewal of %s came through", self.desired.display_name)
+            _log.error("The addresses of %s were not renewed in time", self.desired.display_name)
             self._holdings.stop_renewing()  # one that yields leaves them to their lifetime
             self._apply(now, election.bind_failed(now, Reason.ADDRESSES_NOT_RENEWED))
 

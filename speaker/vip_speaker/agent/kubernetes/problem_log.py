@@ -20,5 +20,5 @@ class ProblemLog:
         for problem in sorted(now - self._shown):
             _log.error("%s", problem)
         for problem in sorted(self._shown - now):
-            _log.info("No longer so: %s", problem)
+            _log.info("Resolved: %s", problem)
         self._shown = now

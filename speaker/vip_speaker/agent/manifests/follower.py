@@ -107,7 +107,9 @@ class Follower:
 
     def _refuse(self, problems: tuple[str, ...]) -> None:
         in_force = self._configuration
-        stays = "waiting for a valid one" if in_force.revision == 0 else "the last good set stays"
+        stays = (
+            "waiting for a valid one" if in_force.revision == 0 else "keeping the last valid set"
+        )
         for problem in problems:
             _log.error("%s", problem)
         _log.error("Refused %s, %s", self._manifests, stays)
