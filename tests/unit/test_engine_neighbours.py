@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +18,7 @@ from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, Report
 from vip_speaker.engine.neighbour_watch import NeighbourWatch
 from vip_speaker.engine.neighbours import Advert, Announced, Neighbours
+from vip_speaker.linux.monitor import Monitor
 from vip_speaker.messages import NeighbourComplaint, Status
 from vip_speaker.vrrp.timers import SECOND_NS
 
@@ -174,13 +177,13 @@ def test_memory_is_bounded(neighbours: Neighbours) -> None:
 def test_the_log_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     """It has the first ones, and then one line that says where the rest is."""
     caplog.set_level(logging.INFO, "engine")
-    watch = NeighbourWatch()
+    watch = NeighbourWatch((), cast("Monitor", SimpleNamespace(view=view())))
     watch.neighbours.know(0, [mine(VIP)])
     for number in range(100):
         heard = advert(OTHER, source=f"10.0.0.{number}")
         for second in (1, 7):
             watch.neighbours.hear(second * SECOND_NS, heard)
-    watch.review(8 * SECOND_NS, (), view())
+    watch.review(8 * SECOND_NS)
 
     assert len(watch.complaints) == 100
     assert len(caplog.records) == 20

@@ -15,7 +15,6 @@ from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.judge import Judgement, Refusal, judge_desired
-from vip_speaker.engine.neighbour_watch import NeighbourWatch
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.opener import Opener
 from vip_speaker.engine.reception import Reception
@@ -75,10 +74,7 @@ class Engine:
         self._fleet = Fleet(self._node)
         self._strangers = Strangers()
         self._foreign: list[ForeignRouter] = []
-        self._watch = NeighbourWatch()
-        self._reception = Reception(
-            self._node, self._fleet, self._strangers, self._watch.neighbours
-        )
+        self._reception = Reception(self._node, self._fleet, self._strangers)
         self._agenda = Agenda()
         self._touched: set[Router] = set()
         self._events: list[tuple[selectors.SelectorKey, int]] = []
@@ -164,7 +160,7 @@ class Engine:
                 self._stopping_until,
                 self._strangers.due_ns,
                 self._ears.due_ns,
-                self._watch.neighbours.due_ns,
+                self._reception.watch.due_ns,
             )
             if at is not None
         ]
@@ -212,7 +208,7 @@ class Engine:
         if self._strangers.due_ns is not None and now >= self._strangers.due_ns:
             self._strangers.review(now)
             self._tell_of_strangers()
-        self._watch.review(now, self._fleet, self._monitor.view)
+        self._reception.watch.review(now)
 
     def _remove_ended(self) -> None:
         self._reschedule()
@@ -294,7 +290,6 @@ class Engine:
         if reports != self._reported:
             self._reported = reports
             self._server.publish(Interfaces(interfaces=reports))
-        self._watch.know(now, self._fleet, self._monitor.view)
         self._ears.listen(self._monitor.view.listening_places())
         self._strangers.keep_interfaces(now, {link.index for link in self._monitor.view.links})
         self._tell_of_strangers()
@@ -363,17 +358,14 @@ class Engine:
     def _know_ours(self) -> None:
         running = (router.instances.in_force or router.desired for router in self._fleet)
         self._strangers.know(boottime_ns(), ours(self._desired, running))
-        self._watch.know(boottime_ns(), self._fleet, self._monitor.view)
         self._tell_of_strangers()
 
     def _tell_of_strangers(self) -> None:
+        self._reception.watch.know(boottime_ns())
         found = status.foreign(self._strangers.present, self._monitor.view)
         if found == self._foreign:
             return
-        status.log_strangers("Heard virtual routers that are not ours", found, self._foreign)
-        status.log_strangers(
-            "No longer heard, virtual routers that are not ours", self._foreign, found
-        )
+        status.log_strangers(found, self._foreign)
         self._foreign = found
         self._server.publish(ForeignRouters(foreign=found))
 
@@ -402,5 +394,5 @@ class Engine:
             interfaces=status.interfaces(self._monitor.view),
             foreign=self._foreign,
             turns=self._meter.message(),
-            neighbours=self._watch.complaints,
+            neighbours=self._reception.watch.complaints,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from vip_model.vocabulary import Family
 from vip_speaker.engine.neighbours import Announced, Complaint, Neighbours
 from vip_speaker.engine.router import Router
+from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import NeighbourComplaint
 from vip_speaker.vrrp.timers import SECOND_NS
@@ -22,29 +23,35 @@ _log = logging.getLogger("engine")
 class NeighbourWatch:
     """Holds what is wrong, and logs when it begins and when it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, routers: Iterable[Router], monitor: Monitor) -> None:
+        self._routers = routers
+        self._monitor = monitor
         self.neighbours = Neighbours()
         self.complaints: list[NeighbourComplaint] = []
         self._shown: frozenset[Complaint] = frozenset()
         self._lines = 0
         self._lines_since_ns = 0
 
-    def know(self, now: int, routers: Iterable[Router], view: NetworkView) -> None:
+    @property
+    def due_ns(self) -> int | None:
+        """When `review` is due."""
+        return self.neighbours.due_ns
+
+    def know(self, now: int) -> None:
         """Take what this node announces now."""
-        self.neighbours.know(now, announced(routers))
-        self._show(now, routers, view)
+        self.neighbours.know(now, announced(self._routers))
+        self._show(now)
 
-    def review(self, now: int, routers: Iterable[Router], view: NetworkView) -> None:
+    def review(self, now: int) -> None:
         """Look at what is due."""
-        due_ns = self.neighbours.due_ns
-        if due_ns is not None and now >= due_ns:
+        if self.due_ns is not None and now >= self.due_ns:
             self.neighbours.review(now)
-            self._show(now, routers, view)
+            self._show(now)
 
-    def _show(self, now: int, routers: Iterable[Router], view: NetworkView) -> None:
+    def _show(self, now: int) -> None:
         present = self.neighbours.present
-        names = {router.name: router.desired.display_name for router in routers}
-        self.complaints = [_message(each, names, view) for each in present]
+        names = {router.name: router.desired.display_name for router in self._routers}
+        self.complaints = [_message(each, names, self._monitor.view) for each in present]
         shown = frozenset(present)
         for each in sorted(shown - self._shown):
             name = names.get(each.router, each.router)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vip_model.vocabulary import NeighbourProblem
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.timers import SECOND_NS
 
 _OUR_PROTOCOL = 3

@@ -6,13 +6,14 @@ import logging
 from collections import Counter
 
 from vip_speaker.engine.fleet import Fleet
-from vip_speaker.engine.neighbours import Advert, Neighbours
+from vip_speaker.engine.neighbour_watch import NeighbourWatch
+from vip_speaker.engine.neighbours import Advert
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.strangers import Stranger, Strangers
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.vrrp import version2
-from vip_speaker.vrrp.election import Address
+from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import DecodeError, DropReason, decode
 
 # A peer that sends rubbish does so every interval: one line per reason and hour is enough.
@@ -25,13 +26,11 @@ _log = logging.getLogger("engine")
 class Reception:
     """Applies the receive ladder (RFC 9568 §7.1) and counts what it refuses."""
 
-    def __init__(
-        self, node: Node, fleet: Fleet, strangers: Strangers, neighbours: Neighbours
-    ) -> None:
+    def __init__(self, node: Node, fleet: Fleet, strangers: Strangers) -> None:
         self._node = node
         self._fleet = fleet
         self._strangers = strangers
-        self._neighbours = neighbours
+        self.watch = NeighbourWatch(fleet, node.monitor)
         self._logged: dict[tuple[str, str], int] = {}
         self.drops: Counter[str] = Counter()
 
@@ -86,7 +85,7 @@ class Reception:
         """Compare what a neighbour announces with what we do."""
         if not self._node.view.is_own(packet.source):
             advert = Advert(index, packet.source, virtual_router_id, protocol, addresses)
-            self._neighbours.hear(packet.received_ns, advert)
+            self.watch.neighbours.hear(packet.received_ns, advert)
 
     def _hear_version_2(self, index: int, packet: Packet) -> None:
         found = version2.read(packet.payload) if packet.source.version == 4 else None

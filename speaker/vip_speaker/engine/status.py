@@ -51,15 +51,19 @@ def foreign(strangers: Iterable[Stranger], view: NetworkView) -> list[ForeignRou
     return list(found)
 
 
-def log_strangers(what: str, these: list[ForeignRouter], without: list[ForeignRouter]) -> None:
-    """Log those of `these` that are not in `without`."""
-    told = [
-        f"VRID {each.virtual_router_id} from {each.source} on {each.interface}"
-        for each in these
-        if each not in without
-    ]
-    if told:
-        _log.info("%s: %s", what, ", ".join(told))
+def log_strangers(found: list[ForeignRouter], before: list[ForeignRouter]) -> None:
+    """Log which virtual routers of others are new, and which are gone."""
+    for what, some, others in (
+        ("Heard virtual routers that are not ours", found, before),
+        ("No longer heard, virtual routers that are not ours", before, found),
+    ):
+        texts = [
+            f"VRID {each.virtual_router_id} from {each.source} on {each.interface}"
+            for each in some
+            if each not in others
+        ]
+        if texts:
+            _log.info("%s: %s", what, ", ".join(texts))
 
 
 def routers(
