@@ -23,12 +23,16 @@ def heard_priority(event: str) -> int:
     return int(event[len("hear(") :].split(maxsplit=1)[0]) if event.startswith("hear(") else 0
 
 
+def _sender(event: str) -> str:
+    return event.rsplit(maxsplit=1)[-1].rstrip(")")
+
+
 class Successors(Checker):
     """S13: a successor that heard another's claim while it was binding does not go on."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._heard: dict[str, list[int]] = {}
+        self._heard: dict[str, dict[str, int]] = {}  # by sender
 
     def booted(self, node: Node, *, adopted: bool) -> None:
         self._heard.pop(node.name, None)
@@ -39,16 +43,16 @@ class Successors(Checker):
             if isinstance(action, StateChanged) and action.reason == _SUCCEEDED:
                 self._check(node)
             if isinstance(action, BindAddresses):
-                self._heard[node.name] = []
-        priority = heard_priority(event)
-        if priority and node.name in self._heard:
-            self._heard[node.name].append(priority)
+                self._heard[node.name] = {}
+        if event.startswith("hear(") and node.name in self._heard:
+            # One that has resigned since claims nothing any more.
+            self._heard[node.name][_sender(event)] = heard_priority(event)
 
     def _check(self, node: Node) -> None:
         assert node.election is not None
         level = node.config.level
         own = node.election.effective_priority
-        for heard in self._heard.get(node.name, ()):
+        for heard in filter(None, self._heard.get(node.name, {}).values()):
             if not node.config.health_bands or level(heard) <= level(own):
                 text = f"{node.name} succeeds and has heard {heard} while it was binding"
                 raise self.violated("S13", text)
@@ -114,7 +118,7 @@ class Newcomers(Checker):
                     silence = action.reason in _FROM_SILENCE
                     self._young[node.name] = silence and self._is_up_for_a_short_time(node)
             elif action.reason == "HigherPriorityHeard":
-                self._check(node, event.rsplit(maxsplit=1)[-1].rstrip(")"))
+                self._check(node, _sender(event))
 
     def _is_up_for_a_short_time(self, node: Node) -> bool:
         up_ns = self.world.now_ns - self._up_ns[node.name]

@@ -47,7 +47,12 @@ class Holding(Checker):
             raise self.violated("S1", f"{node.name} has the addresses and is {_is(node)}")
         if node.state is not State.ACTIVE:
             return
-        wanted = {address for one in node.election.config.instances for address in one.addresses}
+        wanted = {
+            address
+            for position, one in enumerate(node.election.config.instances)
+            if position not in node.election.missing
+            for address in one.addresses
+        }
         if bound != wanted:
             raise self.violated("S1", f"{node.name} is Active and has {len(bound)} addresses")
 

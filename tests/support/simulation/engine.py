@@ -22,7 +22,7 @@ from vip_speaker.vrrp.actions import (
     StateChanged,
     StopAnnouncing,
 )
-from vip_speaker.vrrp.config import Heard
+from vip_speaker.vrrp.config import Heard, Instance
 from vip_speaker.vrrp.election import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, address_lifetime_seconds
 from vip_speaker.vrrp.turn import turn
@@ -252,11 +252,16 @@ class Engine:
 
     def _send(self, priority: int) -> None:
         config = self.election.config
-        for position, instance in enumerate(config.instances):
+        for position, instance in self._working():
             interval_ns = config.advertisement_interval_ns
             assert instance.source is not None
             heard = Heard(position, instance.source, priority, interval_ns)
             self._world.send(self._node, instance.virtual_router_id, heard)
+
+    def _working(self) -> list[tuple[int, Instance]]:
+        lacking = self.election.missing
+        instances = enumerate(self.election.config.instances)
+        return [(position, one) for position, one in instances if position not in lacking]
 
     def _bind(self) -> None:
         self._submit("bind")
@@ -276,12 +281,11 @@ class Engine:
     def _submit(self, kind: str) -> None:
         if kind != "renew":
             self._generation += 1
-        config = self.election.config
         self._node.worker.submit(
             Change(
                 kind=kind,
                 generation=self._generation,
-                addresses=frozenset(at for one in config.instances for at in one.addresses),
+                addresses=frozenset(at for _, one in self._working() for at in one.addresses),
                 lifetime_ns=self._lifetime_ns(),
                 asked_ns=self._world.now_ns,
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from support.simulation.faults import MENU, Harm
+from support.simulation.faults import MENU
+from support.simulation.harm import Harm
 from support.simulation.node import Process
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 

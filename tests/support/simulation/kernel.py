@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from support.simulation.addresses import family_of
 from support.simulation.agenda import Agenda
 from support.simulation.options import Options
 from vip_speaker.vrrp.config import Address
@@ -59,6 +60,13 @@ class Kernel:
         if self.addresses:
             self.addresses = frozenset()
             self._changed(why)
+
+    def drop(self, family: int) -> None:
+        """Lose the addresses of one family: it is switched off, or its link is gone."""
+        left = frozenset(one for one in self.addresses if family_of(one) != family)
+        if left != self.addresses:
+            self.addresses = left
+            self._changed("lost")
 
     def _expire(self) -> None:
         if self._agenda.now_ns >= self._expires_ns:

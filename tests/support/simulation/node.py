@@ -9,12 +9,14 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from support.simulation.addresses import family_of
 from support.simulation.agenda import Clock
 from support.simulation.engine import Command, Engine
 from support.simulation.gate import Gate
 from support.simulation.kernel import Kernel, Worker
 from support.simulation.options import NodeOptions
 from vip_model.vocabulary import State
+from vip_speaker.vrrp.actions import Action
 from vip_speaker.vrrp.config import Address, ElectionConfig, Health, Heard
 from vip_speaker.vrrp.election import Election
 from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
@@ -64,6 +66,7 @@ class Node:
         )
         self.powered = True
         self.linked = True
+        self.missing: set[int] = set()  # families whose instance lacks something
         self.leaving = False
         self.running_since_ns = 0
         self._record = Record()
@@ -144,6 +147,8 @@ class Node:
         same_interval = record.interval_ns == self.config.advertisement_interval_ns
         resumable = record.state is State.ACTIVE and same_interval
         last_sent_ns = record.last_sent_ns if resumable else None
+        if self.missing:
+            assert self._place(election, self.local_ns) == []
         self.engine.do(
             "start",
             lambda now: election.start(now, resume_last_sent_ns=last_sent_ns, adopted=adopted),
@@ -229,13 +234,51 @@ class Node:
 
     def arrive(self, sender: str, virtual_router_id: int, heard: Heard) -> None:
         """An advert reaches the host; a socket takes it if there is one."""
+        if family_of(heard.source) in self.missing:
+            return
         if self.engine is not None and self.linked:
             self.engine.arrive(sender, virtual_router_id, heard)
 
     def reconfigure(self, config: ElectionConfig) -> None:
         """Take a new configuration, now or at the next start."""
         self.config = config
-        self.command("reconfigure", lambda election, now: election.reconfigure(now, config))
+        self.command(
+            "reconfigure",
+            lambda election, now: election.reconfigure(now, config, working=self.working(config)),
+        )
+        if self.missing and self.linked:
+            self.command("instances", self._place)
+
+    def working(self, config: ElectionConfig) -> frozenset[int]:
+        """Return the instances that have all they need."""
+        return frozenset(
+            position
+            for position, one in enumerate(config.instances)
+            if family_of(one.addresses[0]) not in self.missing
+        )
+
+    def lose_instance(self, family: int) -> None:
+        """One family is switched off, or its link is gone."""
+        self.missing.add(family)
+        self.kernel.drop(family)
+        if self.linked:
+            self.command("instances", self._place)
+
+    def regain_instance(self, family: int) -> None:
+        """It is back."""
+        self.missing.discard(family)
+        if self.linked:
+            self.command("instances", self._place)
+
+    def recover(self) -> None:
+        """What the adverts need is there again, as far as it is."""
+        if self.missing:
+            self.command("link-up", self._place)
+        else:
+            self.command("link-up", lambda election, now: election.recover(now))
+
+    def _place(self, election: Election, now: int) -> list[Action]:
+        return election.instances_changed(now, self.working(election.config))
 
     def unlink(self) -> None:
         """Pull the cable."""
@@ -254,7 +297,7 @@ class Node:
 
     def _carrier_changed(self) -> None:
         if self.linked:
-            self.command("link-up", lambda election, now: election.recover(now))
+            self.recover()
         else:
             self.command("link-down", lambda election, now: election.fault(now, "NoCarrier"))
 

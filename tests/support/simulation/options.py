@@ -31,6 +31,7 @@ FAULTS = (
     "deaf",
     "mute",
     "lose_family",
+    "lose_instance",
     "lossy_spell",
     "kill",
     "kill_shortly",
