@@ -40,7 +40,7 @@ from vip_speaker.linux.probe import Answer
 from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter
-from vip_speaker.vrrp.config import Health
+from vip_speaker.vrrp.config import Health, Heard
 
 VIP = "192.0.2.100"
 MS = 1_000_000
@@ -210,6 +210,24 @@ def _active(scene: Scene) -> Router:
 
 def _answer(scene: Scene, one: Router, now: int) -> None:
     one.addresses_answered(now, AddressResult(request=scene.worker.binds[-1]))
+
+
+def test_an_address_that_a_successor_loses_before_it_claims_is_bound_again(scene: Scene) -> None:
+    """Nobody is told of it before the kernel has the address."""
+    one = scene.start(router(VIP, advertisement_interval_milliseconds=1000))
+    assert one.election is not None
+    heard = Heard(0, ip_address("192.0.2.12"), 220, SECOND)
+    one.election.receive(SECOND, heard)
+    one.election.receive(SECOND, dataclasses.replace(heard, priority=0))
+    now = _tick_when_due(one, SECOND, lambda: not scene.worker.binds)
+    assert _state(one) is State.BACKUP
+    _answer(scene, one, now)
+    one.address_removed(now, 2, ip_address(VIP))
+    one.tick(now)
+    assert (_state(one), len(scene.worker.binds)) == (State.BACKUP, 2)
+    _answer(scene, one, now)
+    one.tick(now)
+    assert _state(one) is State.ACTIVE
 
 
 def test_an_address_removed_before_its_bind_is_answered_is_bound_again(scene: Scene) -> None:

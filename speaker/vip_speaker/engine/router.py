@@ -270,13 +270,12 @@ class Router:
 
     def address_removed(self, now: int, index: int, address: Address) -> None:
         """Somebody else removed an address that this router holds, or it expired."""
-        if self._election is None or self._election.state is not State.ACTIVE:
+        if self._election is None or not self._election.renews or self._election.yielding:
             return
         removal = self._holdings.removed(now, index, address)
         if removal is Removal.BIND_AGAIN:
             _log.warning("Binding %s again, somebody removed it", address)
-            self._bind(now)
-            self._announcer.start(now, self.instances.running)
+            self._apply(now, self._election.relocate(now))
         elif removal is Removal.GIVE_UP:
             failure = f"Another program removes {address} again and again"
             self.obstacles.failure = failure
