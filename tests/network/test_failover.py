@@ -39,8 +39,10 @@ ADVERTS = "ip proto 112"
 
 @pytest.fixture(scope="module")
 def fleet(lan: Lan) -> Iterator[Fleet]:
-    """Three speakers with one vip.yaml."""
-    fleet = Fleet(lan, NODES, manifest(virtual_ip(interval_ms=INTERVAL_MS)))
+    """Three speakers with one vip.yaml, none of which is provisional after its start."""
+    established = {"startDelaySeconds": 0}
+    vip = virtual_ip(interval_ms=INTERVAL_MS, vrrp=established)
+    fleet = Fleet(lan, NODES, manifest(vip))
     fleet.start()
     yield fleet
     fleet.end()

@@ -139,7 +139,7 @@ def test_status_tells_why(fleet: Fleet, servers: dict[str, WebServer], holder: s
     until("the gate to fail", lambda: gate_state() == "Failing", 3.0)
     router = fleet[backup].router(ROUTER)
     assert router is not None
-    assert router["effectivePriority"] == base["priority"] - 100
+    assert router["effectivePriority"] == 144 - (254 - base["priority"]) // 3  # that of its slot
     assert router["gates"][0]["name"] == GATE["name"]
     assert "refused" in router["gates"][0]["reason"].lower()
     table = fleet[backup].status_command().stdout
