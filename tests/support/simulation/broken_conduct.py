@@ -7,6 +7,7 @@ from dataclasses import replace
 from vip_model.vocabulary import Reason, Substate
 from vip_speaker.vrrp.actions import (
     Action,
+    Announce,
     BindAddresses,
     ReleaseAddresses,
     SendAdvertisement,
@@ -189,8 +190,16 @@ class KeepsToDecisions(Election):
             return super().down_timer_fired(now)
 
         def claim(self, now: int) -> list[Action]:
-            self._standing.peer.resigned = True
-            return super().claim(now)
+            standing = self._standing
+            actions = standing.to_active(now, standing.claim, provisional=False)
+            standing.mark_bound(now)
+            return [*actions, Announce(), *standing.advertise(now)]
+
+        def priority_changed(self, now: int, *, rebind: bool = False) -> list[Action]:
+            if self._standing.substate is not Substate.BINDING:
+                return super().priority_changed(now, rebind=rebind)
+            self._standing.reckon()
+            return [BindAddresses()] if rebind else []
 
 
 class SendsFirstInHandover(Election):
