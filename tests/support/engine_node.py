@@ -60,15 +60,22 @@ def view(*links: Link, addresses: tuple[InterfaceAddress, ...] = NODE) -> Networ
 def router(*addresses: str, **fields: object) -> DesiredRouter:
     """Return a router with one instance per family of the addresses.
 
-    `sources`: whose adverts each instance obeys.
+    `sources`: whose adverts each instance obeys; `interfaces`: their patterns.
     """
+    interfaces = cast("list[str]", fields.pop("interfaces", []))
     sources = cast("list[str] | None", fields.pop("sources", None))
     families: dict[Family, list[str]] = {}
     for text in addresses:
         family = Family.IPV4 if ip_address(text).version == 4 else Family.IPV6
         families.setdefault(family, []).append(text)
     instances = [
-        DesiredInstance(family=family, virtual_router_id=51, addresses=listed, sources=sources)
+        DesiredInstance(
+            family=family,
+            virtual_router_id=51,
+            addresses=listed,
+            sources=sources,
+            interfaces=interfaces,
+        )
         for family, listed in families.items()
     ]
     values: dict[str, object] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from errno import EAGAIN, EMFILE, ENFILE, ENOBUFS, ENODEV, ENOMEM, ETIMEDOUT
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -14,31 +13,20 @@ from typing import cast
 import pytest
 
 from support.engine_node import NODE, address, link, router, view
+from support.paper_node import PaperWorker, Scene, Silent, paper_node
 from vip_model.vocabulary import Reason, State
-from vip_speaker.engine import prober
-from vip_speaker.engine.channels import Channel, Channels
-from vip_speaker.engine.compile import Placed
-from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.holdings import Holdings
-from vip_speaker.engine.node import Node
-from vip_speaker.engine.opener import Opener
 from vip_speaker.engine.placement import place
 from vip_speaker.engine.router import Router
-from vip_speaker.engine.state_file import RouterRecord, StateFile
+from vip_speaker.engine.state_file import RouterRecord
 from vip_speaker.linux.addresses import (
     AddressResult,
     AddressWorker,
-    BindRequest,
     ReleaseRequest,
-    RenewRequest,
-    Request,
 )
 from vip_speaker.linux.announce import gratuitous_arp
-from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.probe import Answer
-from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
-from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.config import Health, Heard
 
@@ -48,110 +36,11 @@ SECOND = 1000 * MS
 BOUND = (*NODE, address(2, f"{VIP}/32", protocol=PROTOCOL))
 
 
-class Silent:
-    """A socket that takes everything and hears what the test puts into it."""
-
-    def __init__(self) -> None:
-        self.sent: list[object] = []
-        self.heard: list[Answer] = []
-
-    def send(self, what: object) -> int:
-        self.sent.append(what)
-        return 1
-
-    def answers(self) -> list[Answer]:
-        heard, self.heard = self.heard, []
-        return heard
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class NoEars:
-    """Hears nothing, and so gives nothing up."""
-
-    def hold(self, *_: object) -> None:
-        """Nothing is opened."""
-
-    def release(self, *_: object) -> None:
-        """Nothing is open."""
-
-
-class PaperChannels(Channels):
-    """Channels without sockets.
-
-    Attributes:
-        trouble: what the kernel answers instead of a socket.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(cast("Ears", NoEars()), cast("Opener", None))
-        self.trouble: OSError | None = None
-
-    def _open(self, placed: Placed) -> Channel:
-        if self.trouble is not None:
-            raise self.trouble
-        sender, announcements = cast("AdvertSender", Silent()), cast("AnnouncementSocket", Silent())
-        return Channel(placed.index, placed.source, sender, announcements)
-
-
-@dataclass
-class PaperWorker:
-    """Notes what it is asked for."""
-
-    requests: list[Request] = field(default_factory=list)
-
-    def submit(self, request: Request) -> None:
-        self.requests.append(request)
-
-    @property
-    def renewals(self) -> list[RenewRequest]:
-        return [one for one in self.requests if isinstance(one, RenewRequest)]
-
-    @property
-    def binds(self) -> list[BindRequest]:
-        return [one for one in self.requests if isinstance(one, BindRequest)]
-
-
-@dataclass
-class PaperMonitor:
-    """Shows what the test says."""
-
-    view: NetworkView
-    needs_resync: bool = False
-
-
-@dataclass
-class Scene:
-    """One router on one node of paper."""
-
-    worker: PaperWorker
-    monitor: PaperMonitor
-    node: Node
-    asked: Silent
-    channels: PaperChannels
-
-    def start(self, desired: DesiredRouter, now: int = 0) -> Router:
-        started = Router(desired, self.node, None, Health.HEALTHY)
-        started.start(now)
-        return started
-
-
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A node with eth0 that holds no virtual address."""
-    worker, monitor, asked = PaperWorker(), PaperMonitor(view()), Silent()
-    channels = PaperChannels()
-    monkeypatch.setattr(prober, "ProbeSocket", lambda *_: asked)
-    node = Node(
-        worker=cast("AddressWorker", worker),
-        channels=channels,
-        monitor=cast("Monitor", monitor),
-        state_file=StateFile(tmp_path / "state", "a-boot"),
-        publish=lambda _transition: None,
-    )
-    yield Scene(worker, monitor, node, asked, channels)
-    node.state_file.close()
+    with paper_node(tmp_path, monkeypatch) as scene:
+        yield scene
 
 
 def _tick_when_due(one: Router, from_ns: int, while_: Callable[[], bool]) -> int:

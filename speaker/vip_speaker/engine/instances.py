@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
+from vip_speaker.engine.dependencies import needs_of
 from vip_speaker.engine.instance import Addressee, RunningInstance
 from vip_speaker.engine.node import Node
-from vip_speaker.engine.placement import Placement
+from vip_speaker.engine.placement import Placement, place_in_force
 from vip_speaker.engine.retry import Retry
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.timers import MILLISECOND_NS
@@ -72,6 +73,19 @@ class RunningInstances:
         """
         before, self._beside = self._beside, {at: one.beside for at, one in placed.items()}
         return before != self._beside
+
+    def find_place(self, desired: DesiredRouter) -> Placement:
+        """Return where what is desired would run now, and note what that depends on."""
+        view = self._node.view
+        placement = place_in_force(desired, view, self.placement)
+        needs = needs_of((desired, placement.router), view)
+        self._node.dependencies.note(self._router, needs)
+        return placement
+
+    def forget(self) -> None:
+        """Give every socket back for good."""
+        self.close()
+        self._node.dependencies.forget(self._router)
 
     def is_at(self, placement: Placement) -> bool:
         """Whether nothing has to be opened or closed for that placement."""

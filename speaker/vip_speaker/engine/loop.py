@@ -8,13 +8,14 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from vip_speaker.engine import cache, changes, state_file, status
+from vip_speaker.engine import cache, state_file, status
 from vip_speaker.engine.agenda import Agenda
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.judge import Judgement, Refusal, judge_desired
+from vip_speaker.engine.network import NetworkNews
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.opener import Opener
 from vip_speaker.engine.reception import Reception
@@ -22,8 +23,8 @@ from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
 from vip_speaker.engine.strangers import Strangers, ours
 from vip_speaker.engine.turns import TurnMeter
-from vip_speaker.linux.addresses import AddressWorker, DumpRequest, DumpResult
-from vip_speaker.linux.monitor import Event, Monitor
+from vip_speaker.linux.addresses import AddressWorker, DumpResult
+from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.messages import (
     Desired,
@@ -39,7 +40,6 @@ from vip_speaker.messages import (
     Verdicts,
 )
 from vip_speaker.settings import Settings
-from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import DropReason
 from vip_speaker.vrrp.timers import SECOND_NS
 from vip_speaker.vrrp.turn import turn
@@ -72,6 +72,7 @@ class Engine:
             publish=self._server.publish,
         )
         self._fleet = Fleet(self._node)
+        self._network = NetworkNews(self._node, self._fleet, self)
         self._strangers = Strangers()
         self._foreign: list[ForeignRouter] = []
         self._reception = Reception(self._node, self._fleet, self._strangers)
@@ -89,7 +90,7 @@ class Engine:
             self._worker, selectors.EVENT_READ, lambda _mask: self._worker_answered()
         )
         self._selector.register(
-            self._monitor, selectors.EVENT_READ, lambda _mask: self._network_event()
+            self._monitor, selectors.EVENT_READ, lambda _mask: self._network.read()
         )
 
     @property
@@ -161,6 +162,7 @@ class Engine:
                 self._strangers.due_ns,
                 self._ears.due_ns,
                 self._reception.watch.due_ns,
+                self._network.due_ns,
             )
             if at is not None
         ]
@@ -205,6 +207,7 @@ class Engine:
             self._stale_ns = None
             self._node.verdicts_stale = True
             self._judge_all(now)
+        self._network.tick(now)
         if self._strangers.due_ns is not None and now >= self._strangers.due_ns:
             self._strangers.review(now)
             self._tell_of_strangers()
@@ -242,72 +245,36 @@ class Engine:
 
     def _worker_answered(self) -> None:
         # What the kernel told before it answered: an address that is there may be gone again.
-        self._network_event()
+        self._network.read()
         now = boottime_ns()
         for result in self._worker.results():
             if isinstance(result, DumpResult):
-                self._dumped(result)
+                self._network.listed(result)
                 continue
             router = self._fleet.find(result.request.token)
             if router is not None:
                 router.addresses_answered(now, result)
                 self._touched.add(router)
 
-    def _dumped(self, result: DumpResult) -> None:
-        if result.error is not None:
-            _log.error("Could not list links and addresses: %s", result.error)
-            self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
-            return
-        overflows = result.request.overflows
-        self._network_changed(self._monitor.resync(result.links, result.addresses, overflows))
-        if self._monitor.needs_resync:
-            self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
+    def touch(self, router: Router) -> None:
+        """Something happened to a router: its timers may be others."""
+        self._touched.add(router)
 
-    def _network_event(self) -> None:
-        had_lost_events = self._monitor.needs_resync
-        events = self._monitor.read()
-        if self._monitor.needs_resync and not had_lost_events:
-            _log.warning("The kernel dropped events; listing links and addresses again")
-            self._worker.submit(DumpRequest(overflows=self._monitor.overflows))
-        self._network_changed(events)
+    def links_vanished(self, indexes: frozenset[int]) -> None:
+        """Close what was open there: an interface that comes back is deaf on it."""
+        places = self._monitor.view.listening_places()
+        self._ears.listen(place for place in places if place.ifindex not in indexes)
 
-    def _network_changed(self, events: list[Event]) -> None:
-        """Act on what is not our own doing."""
-        now = boottime_ns()
-        self._links_vanished(now, changes.vanished_links(events))
-        removed = changes.removed_of_ours(events)
-        there = self._node.tagged_addresses() if removed else set()
-        for gone in removed:
-            if (gone.index, gone.address) not in there:
-                self._address_removed(now, gone.index, gone.address)
-        if not changes.matter(events):
-            return
-        for router in self._fleet:
-            router.network_changed(now)
-            router.judge(now)
-        self._touch_all()
+    def interfaces_changed(self) -> None:
+        """Tell of the interfaces, and listen for strangers on those that are there."""
         reports = status.interfaces(self._monitor.view)
         if reports != self._reported:
             self._reported = reports
             self._server.publish(Interfaces(interfaces=reports))
         self._ears.listen(self._monitor.view.listening_places())
-        self._strangers.keep_interfaces(now, {link.index for link in self._monitor.view.links})
+        indexes = {link.index for link in self._monitor.view.links}
+        self._strangers.keep_interfaces(boottime_ns(), indexes)
         self._tell_of_strangers()
-
-    def _links_vanished(self, now: int, indexes: frozenset[int]) -> None:
-        """Close what was open there: an interface that comes back is deaf on it."""
-        if not indexes:
-            return
-        for router in self._fleet:
-            router.links_vanished(now, indexes)
-        places = self._monitor.view.listening_places()
-        self._ears.listen(place for place in places if place.ifindex not in indexes)
-
-    def _address_removed(self, now: int, index: int, address: Address) -> None:
-        for router in self._fleet:
-            if router.holds(index, address):
-                router.address_removed(now, index, address)
-                self._touched.add(router)
 
     # --- what is said ----------------------------------------------------------------------
 

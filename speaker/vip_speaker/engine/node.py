@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.clock import WallClock, boottime_ns
 from vip_speaker.engine.compile import InstanceKey
+from vip_speaker.engine.dependencies import Dependencies
 from vip_speaker.engine.instance import Addressee
 from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import AddressWorker
@@ -31,6 +32,7 @@ class Node:
         monitor: links and addresses as they are now.
         state_file: what the next life of the engine must know.
         directory: whom an advert is for.
+        dependencies: whom a change of links or addresses concerns.
         publish: tells subscribers of a transition.
         started_ns: when this engine started.
         verdicts: the agent's last verdicts, by router and gate.
@@ -45,6 +47,7 @@ class Node:
     publish: Callable[[Transition], None]
     directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
     started_ns: int = field(default_factory=boottime_ns)
+    dependencies: Dependencies = field(default_factory=Dependencies)
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     verdicts_stale: bool = False
     wall_clock: WallClock = field(default_factory=WallClock)
@@ -54,18 +57,13 @@ class Node:
         """Links and addresses of this network namespace."""
         return self.monitor.view
 
-    def carriers(self) -> dict[str, bool]:
+    def carriers(self) -> Mapping[str, bool]:
         """Return carrier by interface name, for the gates that the engine judges itself."""
-        return {link.name: link.up and link.carrier for link in self.view.links}
+        return self.view.carriers
 
-    def tagged_addresses(self) -> set[tuple[int, Address]]:
+    def tagged_addresses(self) -> frozenset[tuple[int, Address]]:
         """Return (interface index, address) of all that a speaker, maybe an earlier one, bound."""
-        view = self.view
-        return {
-            (link.index, tagged.address)
-            for link in view.links
-            for tagged in view.tagged_addresses(link.index)
-        }
+        return self.view.tagged
 
     def report(self, router: DesiredRouter, change: StateChanged, now: int) -> None:
         """Tell the log and every subscriber of a transition."""

@@ -24,7 +24,7 @@ from vip_speaker.engine.holdings import Holdings, Outcome, Removal
 from vip_speaker.engine.instances import RunningInstances
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.obstacles import Obstacles
-from vip_speaker.engine.placement import Placement, place_in_force
+from vip_speaker.engine.placement import Placement
 from vip_speaker.engine.prober import Prober
 from vip_speaker.engine.state_file import RouterRecord, record_of
 from vip_speaker.linux.addresses import AddressResult
@@ -168,7 +168,7 @@ class Router:
         self._holdings.release()
         self._announcer.stop()
         self._prober.stop()
-        self.instances.close()
+        self.instances.forget()
 
     # --- events ----------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class Router:
         """Links or addresses changed: find the place of each instance again."""
         if self.leaving:
             return
-        placement = place_in_force(self.desired, self._node.view, self.instances.placement)
+        placement = self.instances.find_place(self.desired)
         try:
             check_sources(placement.placed.values())
         except UnplannedSourceError as error:

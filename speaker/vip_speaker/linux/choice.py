@@ -6,7 +6,6 @@ and so are the addresses that belong on it.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -49,7 +48,7 @@ def candidates(
         return _by_subnet(view, decisive)
     found: dict[int, Candidate] = {}
     for pattern in patterns:
-        matching = (_top(view, link) for link in view.links if _matches(link, pattern))
+        matching = (_top(view, link) for link in view.links_matching(pattern))
         for one in sorted(matching, key=lambda each: _distance(view, each.link, decisive)):
             found.setdefault(one.link.index, one)
     if found:
@@ -57,6 +56,26 @@ def candidates(
         return tuple(holding or found.values())
     names = ", ".join(link.name for link in view.links)
     return f"No interface matches {' or '.join(patterns)}; this node has {names}"
+
+
+def links_that_matter(
+    view: NetworkView, patterns: Sequence[str], addresses: Sequence[Address]
+) -> frozenset[int]:
+    """Return the index of every interface that the choice depends on, masters of ports included."""
+    if patterns:
+        meant = [link for pattern in patterns for link in view.links_matching(pattern)]
+    else:
+        decisive = next((one for one in addresses if not one.is_link_local), None)
+        meant = [] if decisive is None else [each for each, _ in view.links_in_subnet_of(decisive)]
+    found: set[int] = set()
+    for link in meant:
+        each: Link | None = link
+        while each is not None and each.index not in found:
+            found.add(each.index)
+            if each.master:
+                found.add(each.master)  # also one that is not there yet
+            each = port_of(view, each)
+    return frozenset(found)
 
 
 def choose(
@@ -120,9 +139,8 @@ def _by_subnet(view: NetworkView, address: Address | None) -> tuple[Candidate, .
         return "A link-local address fits every interface: name one in vrrp.interfaces"
     holding = [
         (link, subnet.network)
-        for link in view.links
+        for link, subnet in view.links_in_subnet_of(address)
         if not view.is_parking(link.index)
-        and (subnet := view.narrowest_subnet(link.index, address)) is not None
     ]
     usable = [(link, network) for link, network in holding if port_of(view, link) is None]
     if usable:
@@ -156,9 +174,3 @@ def _distance(view: NetworkView, link: Link, address: Address | None) -> tuple[i
 
 def _subnet(view: NetworkView, link: Link, address: Address | None) -> Interface | None:
     return None if address is None else view.narrowest_subnet(link.index, address)
-
-
-def _matches(link: Link, pattern: str) -> bool:
-    if link.loopback:
-        return link.name == pattern
-    return fnmatch.fnmatchcase(link.name, pattern)

@@ -87,6 +87,10 @@ class Monitor:
             self._view = NetworkView(self._links.values(), self._addresses.values())
         return self._view
 
+    def link(self, index: int) -> Link | None:
+        """Return the interface with that index."""
+        return self._links.get(index)
+
     def fileno(self) -> int:
         """Return the file descriptor, readable when something has changed."""
         return self._socket.fileno()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import NamedTuple
@@ -68,14 +68,20 @@ class NetworkView:
         self._own: dict[int, list[InterfaceAddress]] = {}
         self._tagged: dict[int, list[InterfaceAddress]] = {}
         self._subnets: dict[int, tuple[Interface, ...]] = {}
+        self._matching: dict[str, tuple[Link, ...]] = {}
         for address in addresses:
             kept = self._tagged if is_ours(address) else self._own
             kept.setdefault(address.index, []).append(address)
 
-    @property
+    @cached_property
     def links(self) -> tuple[Link, ...]:
         """Every interface, by index."""
         return tuple(self._links[index] for index in sorted(self._links))
+
+    @cached_property
+    def carriers(self) -> Mapping[str, bool]:
+        """Whether an interface works, by its name."""
+        return {link.name: link.up and link.carrier for link in self._links.values()}
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name."""
@@ -92,6 +98,17 @@ class NetworkView:
     def tagged_addresses(self, index: int) -> tuple[InterfaceAddress, ...]:
         """Return the virtual addresses that a speaker, maybe of an earlier life, has bound."""
         return tuple(self._tagged.get(index, ()))
+
+    def is_tagged(self, index: int, address: Address) -> bool:
+        """Whether a speaker, maybe of an earlier life, has bound that address there."""
+        return any(one.address == address for one in self._tagged.get(index, ()))
+
+    @cached_property
+    def tagged(self) -> frozenset[tuple[int, Address]]:
+        """(interface index, address) of all virtual addresses."""
+        return frozenset(
+            (index, one.address) for index, listed in self._tagged.items() for one in listed
+        )
 
     def primary_ipv4(self, index: int) -> IPv4Address | None:
         """Return the IPv4 address that adverts come from (RFC 9568 §5.1.1.1).
@@ -145,6 +162,27 @@ class NetworkView:
         holding = [subnet for subnet in self.subnets(index) if address in subnet.network]
         return max(holding, key=lambda subnet: subnet.network.prefixlen, default=None)
 
+    def links_in_subnet_of(self, address: Address) -> list[tuple[Link, Interface]]:
+        """Return the interfaces whose subnets hold an address, by index, each with its narrowest.
+
+        As quick with many interfaces as with few.
+        """
+        whole, bits = int(address), address.max_prefixlen
+        found: dict[int, Interface] = {}
+        for length, networks in self._networks[address.version].items():
+            shift = bits - length
+            for index, subnet in networks.get(whole >> shift << shift, {}).items():
+                found.setdefault(index, subnet)
+        return [(self._links[index], found[index]) for index in sorted(found)]
+
+    def links_matching(self, pattern: str) -> tuple[Link, ...]:
+        """Return the interfaces whose names match a shell glob; loopback only by its own name."""
+        known = self._matching.get(pattern)
+        if known is None:
+            known = tuple(link for link in self.links if _matches(link, pattern))
+            self._matching[pattern] = known
+        return known
+
     def subnet_text(self, index: int) -> str:
         """Return the subnets of an interface as a person reads them."""
         return ", ".join(str(subnet) for subnet in self.subnets(index)) or "no address of its own"
@@ -182,12 +220,7 @@ class NetworkView:
         return None
 
     def reports(self) -> list[InterfaceFacts]:
-        """Return every up interface that a virtual address could be on.
-
-        Loopback is left out, and the node's ends of containers' links: a veth that belongs to a
-        bridge, or whose name is one that container networks give. A plain veth called eth0 is
-        what a container, or a host in a laboratory, sees as its network card.
-        """
+        """Return every up interface that a virtual address could be on, see `is_reported`."""
         return [
             InterfaceFacts(
                 link.name,
@@ -196,7 +229,7 @@ class NetworkView:
                 link.carrier,
             )
             for link in self.links
-            if self._is_reported(link)
+            if is_reported(link)
         ]
 
     def listening_places(self) -> list[ListeningPlace]:
@@ -209,18 +242,26 @@ class NetworkView:
         return [
             ListeningPlace(link.index, link.name, version)
             for link in self.links
-            if self._is_reported(link) and self._has_neighbours(link)
+            if is_reported(link) and self._has_neighbours(link)
             for version in (4, 6)
             if any(_holds_others(subnet, version) for subnet in self.subnets(link.index))
         ]
-
-    def _is_reported(self, link: Link) -> bool:
-        return link.up and not link.loopback and not _is_container_end(link)
 
     def _has_neighbours(self, link: Link) -> bool:
         if link.kind == "bridge":
             return any(port.master == link.index and port.kind != "veth" for port in self.links)
         return link.kind != "dummy" and len(link.mac) == _MAC_BYTES
+
+    @cached_property
+    def _networks(self) -> dict[int, dict[int, dict[int, dict[int, Interface]]]]:
+        """IP version to prefix length, longest first, to network to interface to its subnet."""
+        found: dict[int, dict[int, dict[int, dict[int, Interface]]]] = {4: {}, 6: {}}
+        for index in self._own:
+            for subnet in self.subnets(index):
+                network = subnet.network
+                lengths = found[network.version].setdefault(network.prefixlen, {})
+                lengths.setdefault(int(network.network_address), {}).setdefault(index, subnet)
+        return {version: dict(sorted(by.items(), reverse=True)) for version, by in found.items()}
 
     @cached_property
     def _holders(self) -> dict[Address, list[int]]:
@@ -234,6 +275,16 @@ class NetworkView:
     def _name(self, index: int) -> str:
         link = self._links.get(index)
         return link.name if link else f"interface {index}"
+
+
+def is_reported(link: Link) -> bool:
+    """Whether a virtual address could be on an interface.
+
+    Not on loopback, nor on the node's ends of containers' links: a veth that belongs to a bridge,
+    or whose name is one that container networks give. A plain veth called eth0 is what a
+    container, or a host in a laboratory, sees as its network card.
+    """
+    return link.up and not link.loopback and not _is_container_end(link)
 
 
 def _interface(one: InterfaceAddress) -> Interface:
@@ -250,6 +301,12 @@ def _holds_others(subnet: Interface, version: int) -> bool:
         and network.prefixlen < network.max_prefixlen
         and not is_link_local
     )
+
+
+def _matches(link: Link, pattern: str) -> bool:
+    if link.loopback:
+        return link.name == pattern
+    return fnmatch.fnmatchcase(link.name, pattern)
 
 
 def _is_container_end(link: Link) -> bool:

@@ -1,0 +1,116 @@
+"""What the kernel tells of links and addresses, handed to whom it concerns.
+
+The monitor loses events when they come faster than they are read; then links and addresses are
+listed anew by the worker, since a list may wait for a kernel lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from vip_speaker.engine import changes
+from vip_speaker.engine.clock import boottime_ns
+from vip_speaker.engine.fleet import Fleet
+from vip_speaker.engine.node import Node
+from vip_speaker.engine.retry import Retry
+from vip_speaker.engine.router import Router
+from vip_speaker.linux.addresses import DumpRequest, DumpResult
+from vip_speaker.linux.monitor import Event
+
+_log = logging.getLogger("engine")
+
+
+class Listener(Protocol):
+    """Who follows the interfaces of the node besides routers."""
+
+    def touch(self, router: Router) -> None:
+        """Something happened to a router: its timers may be others."""
+
+    def links_vanished(self, indexes: frozenset[int]) -> None:
+        """Interfaces went, and what was open on them with them, even if they are back already."""
+
+    def interfaces_changed(self) -> None:
+        """The interfaces that are reported, or listened to, may be others."""
+
+
+class NetworkNews:
+    """Reads the monitor and tells routers and one listener.
+
+    An event costs what it concerns, however many interfaces and routers there are.
+    """
+
+    def __init__(self, node: Node, fleet: Fleet, listener: Listener) -> None:
+        self._node = node
+        self._monitor = node.monitor
+        self._fleet = fleet
+        self._listener = listener
+        self._retry = Retry()
+
+    @property
+    def due_ns(self) -> int | None:
+        """When `tick` is due."""
+        return self._retry.due_ns
+
+    def tick(self, now: int) -> None:
+        """Ask again for the lists that could not be had."""
+        if self._retry.is_due(now):
+            self._retry.due_ns = None
+            self._ask()
+
+    def read(self) -> None:
+        """Act on what the kernel has told since the last call."""
+        had_lost_events = self._monitor.needs_resync
+        events = self._monitor.read()
+        if self._monitor.needs_resync and not had_lost_events:
+            _log.warning("The kernel dropped events; listing links and addresses again")
+            self._ask()
+        self._act_on(events)
+
+    def listed(self, result: DumpResult) -> None:
+        """The worker has listed links and addresses, or could not."""
+        now = boottime_ns()
+        self._retry.note(now, failed=result.error is not None)
+        if result.error is not None:
+            _log.error("Could not list links and addresses, trying again: %s", result.error)
+            return
+        overflows = result.request.overflows
+        self._act_on(self._monitor.resync(result.links, result.addresses, overflows))
+        if self._monitor.needs_resync:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._node.worker.submit(DumpRequest(overflows=self._monitor.overflows))
+
+    def _act_on(self, events: list[Event]) -> None:
+        """Act on what is not our own doing."""
+        if not events:
+            return
+        now = boottime_ns()
+        news, vanished = changes.news(events), changes.vanished_links(events)
+        for router in self._touched(self._node.dependencies.on(vanished)):
+            router.links_vanished(now, vanished)
+        others = changes.change_reports(news, self._monitor.link)
+        if others and vanished:
+            self._listener.links_vanished(vanished)
+        self._addresses_removed(now, events)
+        for router in self._touched(self._node.dependencies.concerned(news)):
+            router.network_changed(now)
+        if others:
+            self._listener.interfaces_changed()
+
+    def _addresses_removed(self, now: int, events: list[Event]) -> None:
+        for gone in changes.removed_of_ours(events):
+            if self._monitor.view.is_tagged(gone.index, gone.address):
+                continue
+            for router in self._fleet:
+                if router.holds(gone.index, gone.address):
+                    router.address_removed(now, gone.index, gone.address)
+                    self._listener.touch(router)
+
+    def _touched(self, names: Iterable[str]) -> list[Router]:
+        found = [router for name in names if (router := self._fleet.find(name)) is not None]
+        for router in found:
+            self._listener.touch(router)
+        return found

@@ -1,0 +1,181 @@
+"""What the kernel tells of links and addresses costs what it concerns, and is never given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.engine_node import NODE, address, link, router, view
+from support.paper_node import Scene, paper_node
+from vip_speaker.engine.fleet import Fleet
+from vip_speaker.engine.network import NetworkNews
+from vip_speaker.engine.router import Router
+from vip_speaker.linux.addresses import DumpRequest, DumpResult
+from vip_speaker.linux.monitor import AddressChanged, Event, LinkChanged
+from vip_speaker.linux.netlink import NetlinkError
+from vip_speaker.linux.rtnetlink import Link
+from vip_speaker.messages import Desired, DesiredGate, DesiredRouter
+
+ROUTERS, VETHS = 255, 250
+
+
+def numbered(number: int, *addresses: str, **fields: object) -> DesiredRouter:
+    """Return a router with a name of its own."""
+    return router(*addresses, **{"name": f"vip.default.r{number}", **fields})
+
+
+class Places:
+    """The node's other listener, which counts what it is told, and routers that are placed."""
+
+    def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.scene = scene
+        self.fleet = Fleet(scene.node)
+        self.news = NetworkNews(scene.node, self.fleet, self)
+        self.placed: list[str] = []
+        self.interfaces = 0
+        original = Router.network_changed
+
+        def network_changed(one: Router, now: int) -> None:
+            self.placed.append(one.name)
+            original(one, now)
+
+        monkeypatch.setattr(Router, "network_changed", network_changed)
+
+    def touch(self, one: Router) -> None:
+        """Its timers may be others."""
+
+    def links_vanished(self, indexes: frozenset[int]) -> None:
+        """Nothing is open."""
+
+    def interfaces_changed(self) -> None:
+        """What is reported may be another."""
+        self.interfaces += 1
+
+    def run(self, *routers: DesiredRouter) -> None:
+        """Start routers."""
+        self.fleet.apply(0, Desired(node="n1", routers=list(routers)))
+        self.placed.clear()
+
+    def hear(self, *events: Event) -> list[str]:
+        """Return the names of the routers that these events place anew."""
+        self.placed.clear()
+        self.scene.monitor.events = list(events)
+        self.news.read()
+        return sorted(self.placed)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
+    """A node with many interfaces."""
+    with paper_node(tmp_path, monkeypatch) as scene:
+        veths = [link(100 + each, f"veth{each}", kind="veth") for each in range(VETHS)]
+        scene.monitor.view = view(link(2, "eth0"), link(3, "eth1"), *veths)
+        yield Places(scene, monkeypatch)
+
+
+def veth(name: str = "vethnew") -> Link:
+    """Return the node's end of a new container's link."""
+    return link(999, name, kind="veth")
+
+
+def test_a_container_that_starts_places_no_router(places: Places) -> None:
+    """Its link, the link's address, its end: nobody looks at the network for any of them."""
+    routers = (numbered(each, f"192.0.2.{each + 20}") for each in range(ROUTERS - 30))
+    named = {"interfaces": ["eth0", "bond*"]}
+    by_name = [numbered(300 + each, f"192.0.2.{each + 1}", **named) for each in range(10)]
+    places.run(*routers, *by_name)
+    looks = places.scene.monitor.looks
+    told = (
+        LinkChanged(None, veth()),
+        LinkChanged(veth(), link(999, "vethnew", kind="veth", master=5)),
+        AddressChanged(None, address(999, "fe80::1234/64")),
+        LinkChanged(veth(), None),
+    )
+    for event in told:
+        assert places.hear(event) == []
+    assert places.interfaces == 0
+    assert places.scene.monitor.looks == looks
+
+
+def test_a_link_places_the_routers_on_it(places: Places) -> None:
+    """Those by subnet and those by name, none of another interface."""
+    places.scene.monitor.view = view(
+        link(2, "eth0"), link(3, "eth1"), addresses=(*NODE, address(3, "198.51.100.1/24"))
+    )
+    places.run(
+        numbered(1, "192.0.2.100"),
+        numbered(2, "198.51.100.100"),
+        numbered(3, "198.51.100.101", interfaces=["eth1"]),
+        numbered(4, "192.0.2.101", interfaces=["eth[0-9]"]),
+        numbered(5, "192.0.2.102", gates=[DesiredGate(name="uplink", interface="eth1")]),
+    )
+    changed = LinkChanged(link(3, "eth1", carrier=False), link(3, "eth1"))
+    named = [f"vip.default.r{each}" for each in (2, 3, 4, 5)]
+    assert places.hear(changed) == named
+    assert places.interfaces == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "concerned"),
+    [
+        (AddressChanged(None, address(9, "203.0.113.1/24")), True),
+        (AddressChanged(None, address(9, "203.0.113.5/32")), True),
+        (AddressChanged(None, address(9, "203.0.113.6/32")), False),
+        (AddressChanged(None, address(9, "198.51.100.1/24")), False),
+        (AddressChanged(None, address(9, "fe80::1/64")), False),
+    ],
+    ids=["its subnet", "itself", "a neighbour alone", "another subnet", "link-local"],
+)
+def test_one_that_waits_for_a_subnet(places: Places, event: Event, *, concerned: bool) -> None:
+    """An address that makes a difference to it is looked at, no other."""
+    places.run(numbered(1, "203.0.113.5"))
+    assert bool(places.hear(event)) is concerned
+
+
+def test_one_that_waits_for_an_interface(places: Places) -> None:
+    """It is placed when one comes that its pattern matches."""
+    places.run(numbered(1, "192.0.2.100", interfaces=["bond*"]))
+    assert places.hear(LinkChanged(None, link(50, "bond0", kind="bond")))
+    assert not places.hear(LinkChanged(None, link(51, "dummy0", kind="dummy")))
+
+
+def test_a_port_and_its_bridge(places: Places) -> None:
+    """A router on a card depends on the bridge that the card becomes a port of."""
+    places.run(numbered(1, "192.0.2.100"))
+    port, bridge = link(2, "eth0", master=7), link(7, "br0", kind="bridge")
+    places.scene.monitor.view = view(port, bridge)
+    assert places.hear(LinkChanged(link(2, "eth0"), port))
+    assert places.hear(LinkChanged(link(7, "br0", kind="bridge", up=False), bridge))
+
+
+def test_a_router_that_is_gone_is_forgotten(places: Places) -> None:
+    """Nothing of it is left to look up."""
+    places.run(numbered(1, "192.0.2.100"))
+    places.fleet.apply(0, Desired(node="n1", complete=True))
+    for one in places.fleet:
+        one.close()
+    places.fleet.remove_ended()
+    assert not places.scene.node.dependencies.on([2])
+    assert not places.hear(LinkChanged(link(2, "eth0", carrier=False), link(2, "eth0")))
+
+
+def test_lists_that_cannot_be_had_are_asked_for_again(places: Places) -> None:
+    """After lost events, and not in circles: with growing waits, for ever."""
+    requests = places.scene.worker.requests
+    places.scene.monitor.needs_resync = True
+    request = DumpRequest(overflows=1)
+    now = 0
+    for _ in range(10):
+        error = NetlinkError(105, "list links")
+        places.news.listed(DumpResult(request=request, error=error))
+        asked = len(requests)
+        assert places.news.due_ns is not None
+        now = places.news.due_ns
+        places.news.tick(now - 1)
+        assert len(requests) == asked
+        places.news.tick(now)
+        assert len(requests) == asked + 1
+        assert isinstance(requests[-1], DumpRequest)
+        assert places.news.due_ns is None
