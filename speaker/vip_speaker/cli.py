@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from vip_speaker.messages import DesiredRouter
+
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
 
@@ -112,8 +114,34 @@ def _check(parsed: argparse.Namespace) -> int:
     findings = check.check(parsed.manifests, parsed.node)
     if findings.text:
         print(findings.text)
-    for warning in findings.warnings:
+    problems, warnings = findings.problems, findings.warnings
+    if findings.routers:
+        found, more = _check_host(parsed, findings.routers)
+        problems, warnings = problems + found, warnings + more
+    for warning in warnings:
         print(f"Warning: {warning}", file=sys.stderr)
-    for problem in findings.problems:
+    for problem in problems:
         print(f"Problem: {problem}", file=sys.stderr)
-    return EXIT_PROBLEM if findings.problems else 0
+    return EXIT_PROBLEM if problems else 0
+
+
+def _check_host(
+    parsed: argparse.Namespace, routers: tuple[DesiredRouter, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Print where the routers would run on this host; return problems and warnings."""
+    from vip_speaker import host_check, status_command  # noqa: PLC0415
+
+    if parsed.this_host is False:
+        return (), ()
+    if parsed.this_host is None and not host_check.is_this_host(parsed.node):
+        print(f"\nThe interfaces of this host were not looked at, since it is not {parsed.node}.")
+        return (), ()
+    try:
+        view = host_check.look()
+    except OSError as error:
+        return (f"The interfaces of this host could not be listed: {error}",), ()
+    found = host_check.judge(routers, view, host_check.read_setting)
+    print("\nOn this host:\n")
+    for line in status_command.align(found.rows):
+        print(line)
+    return found.problems, found.warnings

@@ -184,6 +184,20 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     _add_manifests(check)
     _add_node(check)
+    where = check.add_mutually_exclusive_group()
+    where.add_argument(
+        "--this-host",
+        action="store_const",
+        const=True,
+        help="look at the interfaces of this host (default: if NAME is its host name)",
+    )
+    where.add_argument(
+        "--offline",
+        dest="this_host",
+        action="store_const",
+        const=False,
+        help="judge the manifests alone",
+    )
 
 
 def _add_probe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

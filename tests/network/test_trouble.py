@@ -115,6 +115,25 @@ def test_addresses_that_do_not_fit_this_host(lan: Lan, speaker_of: SpeakerMaker)
     assert REFUSED["own"] in lan["n1"].addresses()
 
 
+def test_check_on_a_host(lan: Lan, speaker_of: SpeakerMaker) -> None:
+    """It says beforehand what the engine would refuse, and where the rest would run."""
+    speaker = speaker_of(web())
+    words = ("check", str(speaker.manifest), "--node", "n1", "--this-host")
+    told = speaker.command(*words)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[-1].split() == [ROUTER, "IPv4", "eth0", lan["n1"].ipv4]
+    documents = [
+        virtual_ip(name=name, addresses=[address], virtual_router_id=number)
+        for number, (name, address) in enumerate(REFUSED.items(), start=60)
+    ]
+    speaker.write(manifest(*documents))
+    told = speaker.command(*words)
+    assert told.returncode == 1
+    problems = told.stderr.splitlines()
+    for name, address in REFUSED.items():
+        assert any(f"default/{name} " in line and address in line for line in problems), name
+
+
 def test_an_address_that_is_already_there_is_left_alone(
     lan: Lan, speaker_of: SpeakerMaker, cleanup: ExitStack
 ) -> None:

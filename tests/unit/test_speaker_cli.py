@@ -365,7 +365,7 @@ def check(tmp_path: Path, text: str, node: str = "n1") -> int:
     """Run `vip-speaker check` on one file."""
     file = tmp_path / "vip.yaml"
     file.write_text(text)
-    return cli.main(["check", "--manifests", str(file), "--node", node])
+    return cli.main(["check", "--manifests", str(file), "--node", node, "--offline"])
 
 
 def test_check_shows_what_a_node_would_run(

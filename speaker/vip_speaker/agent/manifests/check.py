@@ -22,11 +22,13 @@ class Findings:
         text: what the node would run; empty if nothing can be said.
         problems: what is wrong, one sentence each.
         warnings: what does not hinder but should be known.
+        routers: what the node would run.
     """
 
     text: str
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    routers: tuple[DesiredRouter, ...] = ()
 
 
 def check(manifests: str, node: str) -> Findings:
@@ -39,7 +41,7 @@ def check(manifests: str, node: str) -> Findings:
     text = "" if plan.routers is None else "\n".join(_lines(plan, node))
     warnings = found.skipped + plan.warnings
     if plan.routers:
-        return Findings(text, plan.problems, warnings + plan.excluded)
+        return Findings(text, plan.problems, warnings + plan.excluded, tuple(plan.routers))
     # A node that has no part in anything is one whose name nobody wrote, mostly.
     return Findings(text, plan.problems + plan.excluded, warnings)
 
