@@ -248,6 +248,7 @@ class RouterStatus(Message, frozen=True, kw_only=True):
     reason: str = ""  # a `Reason`
     message: str = ""  # what stands in the way, for people
     missing: int = 0  # how many instances of the election cannot run here
+    conflict: str = ""  # which other machine uses an address, and by what hardware address
     not_in_force: str = ""  # why the last edit is not: what ran before goes on
     priority: int
     effective_priority: int

@@ -175,7 +175,8 @@ def _reason(router: RouterStatus) -> str:
         if gate.state in (GateState.FAILING, GateState.UNKNOWN)
     ]
     edit = [f"the last edit is not in force: {router.not_in_force}"] if router.not_in_force else []
-    return "; ".join(filter(None, [router.message or router.reason, *edit, *failing]))
+    words = [router.message or router.reason, router.conflict, *edit, *failing]
+    return "; ".join(filter(None, words))
 
 
 def age(since: str, now: datetime) -> str:

@@ -113,6 +113,35 @@ def test_nobody_is_blamed_for_a_change_of_both_families(one: BareEngine) -> None
     assert "removed" not in one.log()
 
 
+def test_another_machine_that_has_the_address_is_named(fresh_lan: Lan, one: BareEngine) -> None:
+    """It is asked before the first bind, which it does not delay, and again until it is silent."""
+    other = fresh_lan["n3"]
+    other.ip("address", "add", f"{VIP}/24", "dev", "eth0")
+    one.desire(router(VIP, advertisement_interval_milliseconds=INTERVAL_MS))
+    one.await_state("Active", 3.6)
+
+    def conflict() -> str:
+        return str((one.router(SHOWN) or {})["conflict"])
+
+    until("the conflict", lambda: conflict() == f"{VIP} is also used by {other.mac}", 2.0)
+    assert other.mac in one.log()
+    other.ip("address", "delete", f"{VIP}/24", "dev", "eth0")
+    until("its end", lambda: not conflict(), 12.0)
+
+
+def test_the_other_holder_is_no_conflict(fresh_lan: Lan, one: BareEngine) -> None:
+    """Another host of ours that is Active answers rightly."""
+    with running(fresh_lan["n2"]) as two:
+        two.desire(router(VIP, advertisement_interval_milliseconds=INTERVAL_MS))
+        two.await_state("Active")
+        one.desire(router(VIP, advertisement_interval_milliseconds=INTERVAL_MS, priority=100))
+        one.await_state("Backup")
+        until("an advert", lambda: (one.router(SHOWN) or {})["activeSource"], 2.0)
+        two.kill()
+        one.await_state("Active", TAKEOVER_SECONDS)
+        throughout("no conflict", lambda: not (one.router(SHOWN) or {})["conflict"], 1.0)
+
+
 def test_clients_are_told_of_another_hardware_address(one: BareEngine, pcap: Path) -> None:
     """Bonds and bridges change theirs when a link fails: the new one is announced at once."""
     new = "02:aa:aa:aa:aa:aa"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import selectors
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-import pytest
-
 from support.engine_node import view
-from vip_speaker.engine import prober
 from vip_speaker.engine.channels import Channel, Channels
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.opener import Opener
+from vip_speaker.engine.probing import Heard, ProbeSockets
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import (
@@ -27,7 +26,7 @@ from vip_speaker.linux.addresses import (
 )
 from vip_speaker.linux.monitor import Event, Monitor
 from vip_speaker.linux.probe import Answer
-from vip_speaker.linux.rtnetlink import Link
+from vip_speaker.linux.rtnetlink import Address, Link
 from vip_speaker.linux.sockets import AdvertSender, AnnouncementSocket
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredRouter
@@ -35,22 +34,46 @@ from vip_speaker.vrrp.config import Health
 
 
 class Silent:
-    """A socket that takes everything and hears what the test puts into it."""
+    """A socket that takes everything."""
 
     def __init__(self) -> None:
         self.sent: list[object] = []
-        self.heard: list[Answer] = []
 
     def send(self, what: object) -> int:
         self.sent.append(what)
         return 1
 
-    def answers(self) -> list[Answer]:
-        heard, self.heard = self.heard, []
-        return heard
-
     def close(self) -> None:
         """Nothing is open."""
+
+
+class PaperProbes(ProbeSockets):
+    """Notes what is asked; the test answers."""
+
+    def __init__(self) -> None:
+        super().__init__(cast("selectors.BaseSelector", None))
+        self.asked: list[object] = []
+        self._waiting: dict[tuple[int, Address], list[Heard]] = {}
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether anybody waits for an answer."""
+        return any(self._waiting.values())
+
+    def listen(self, index: int, address: Address, heard: Heard) -> None:
+        self._waiting.setdefault((index, address), []).append(heard)
+
+    def ignore(self, index: int, address: Address, heard: Heard) -> None:
+        if heard in self._waiting.get((index, address), ()):
+            self._waiting[index, address].remove(heard)
+
+    def ask(self, index: int, version: int, questions: Iterable[bytes]) -> None:
+        self.asked.append((index, version, tuple(questions)))
+
+    def answer(self, index: int, address: Address, mac: bytes) -> None:
+        """Let a machine say that it has an address."""
+        for heard in list(self._waiting.get((index, address), ())):
+            heard(Answer(address, mac))
 
 
 class NoEars:
@@ -140,7 +163,7 @@ class Scene:
     worker: PaperWorker
     monitor: PaperMonitor
     node: Node
-    asked: Silent
+    probes: PaperProbes
     channels: PaperChannels
 
     def start(self, desired: DesiredRouter, now: int = 0) -> Router:
@@ -150,17 +173,17 @@ class Scene:
 
 
 @contextmanager
-def paper_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def paper_node(tmp_path: Path) -> Iterator[Scene]:
     """Make a node with eth0 that holds no virtual address."""
-    worker, monitor, asked = PaperWorker(), PaperMonitor(view()), Silent()
+    worker, monitor, probes = PaperWorker(), PaperMonitor(view()), PaperProbes()
     channels = PaperChannels()
-    monkeypatch.setattr(prober, "ProbeSocket", lambda *_: asked)
     node = Node(
         worker=cast("AddressWorker", worker),
         channels=channels,
+        probes=probes,
         monitor=cast("Monitor", monitor),
         state_file=StateFile(tmp_path / "state", "a-boot"),
         publish=lambda _transition: None,
     )
-    yield Scene(worker, monitor, node, asked, channels)
+    yield Scene(worker, monitor, node, probes, channels)
     node.state_file.close()

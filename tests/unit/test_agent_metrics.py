@@ -75,6 +75,8 @@ def test_router_values() -> None:
         "vip_speaker_router_since_timestamp_seconds": 1767225600.5,
         "vip_speaker_router_addresses": 1,
         "vip_speaker_router_yielding": 0,
+        "vip_speaker_router_address_conflict": 0,
+        "vip_speaker_router_edit_refused": 0,
         "vip_speaker_transitions_total": 2,
         "vip_speaker_advertisements_sent_total": 12,
         "vip_speaker_advertisements_received_total": 0,

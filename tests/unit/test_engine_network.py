@@ -69,7 +69,7 @@ class Places:
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
     """A node with many interfaces."""
-    with paper_node(tmp_path, monkeypatch) as scene:
+    with paper_node(tmp_path) as scene:
         veths = [link(100 + each, f"veth{each}", kind="veth") for each in range(VETHS)]
         scene.monitor.view = view(link(2, "eth0"), link(3, "eth1"), *veths)
         yield Places(scene, monkeypatch)

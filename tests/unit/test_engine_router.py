@@ -26,20 +26,21 @@ from vip_speaker.linux.addresses import (
 )
 from vip_speaker.linux.announce import gratuitous_arp
 from vip_speaker.linux.ownership import PROTOCOL
-from vip_speaker.linux.probe import Answer
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.config import Health, Heard
+from vip_speaker.vrrp.packet import Advertisement
 
 VIP = "192.0.2.100"
 MS = 1_000_000
 SECOND = 1000 * MS
+OTHER_MAC = bytes.fromhex("020000000099")
 BOUND = (*NODE, address(2, f"{VIP}/32", protocol=PROTOCOL))
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(tmp_path: Path) -> Iterator[Scene]:
     """A node with eth0 that holds no virtual address."""
-    with paper_node(tmp_path, monkeypatch) as scene:
+    with paper_node(tmp_path) as scene:
         yield scene
 
 
@@ -72,7 +73,7 @@ def test_an_address_is_not_taken_before_the_link_had_its_say(scene: Scene) -> No
     one = _bootstrapping(scene)
     late_ns = 400 * MS
     taken_ns = _tick_when_due(one, late_ns, lambda: _state(one) is not State.ACTIVE)
-    assert len(scene.asked.sent) == 3
+    assert len(scene.probes.asked) == 3
     assert taken_ns >= late_ns + 150 * MS
 
 
@@ -80,12 +81,98 @@ def test_an_answer_to_a_late_question_counts(scene: Scene) -> None:
     """Somebody who has the address keeps it, however late the question was."""
     one = _bootstrapping(scene)
     one.tick(400 * MS)
-    scene.asked.heard.append(Answer(ip_address(VIP), bytes.fromhex("020000000099")))
+    scene.probes.answer(2, ip_address(VIP), OTHER_MAC)
     one.tick(450 * MS)
     due_ns = one.deadline()
     assert _state(one) is State.BACKUP
     assert due_ns is not None
     assert due_ns > 3 * SECOND
+
+
+# --- another machine -----------------------------------------------------------------------------
+
+
+def _serve(scene: Scene, one: Router, from_ns: int, while_: Callable[[], bool]) -> int:
+    """Tick at every deadline, with a kernel that renews what it is asked to."""
+    now = from_ns
+    while while_():
+        due_ns = one.deadline()
+        assert due_ns is not None
+        now = max(now, due_ns)
+        one.tick(now)
+        for renewal in scene.worker.renewals[-1:]:
+            one.addresses_answered(now, AddressResult(request=renewal))
+        assert now < 60 * SECOND
+    return now
+
+
+def _first_start(scene: Scene, *, answered: bool) -> Router:
+    """Return a router that has asked, beside its election, who has its address."""
+    one = scene.start(router(VIP, advertisement_interval_milliseconds=1000))
+    while len(scene.probes.asked) < 3:
+        due_ns = one.deadline()
+        assert due_ns is not None
+        assert due_ns < 3 * SECOND
+        one.tick(due_ns)
+    if answered:
+        scene.probes.answer(2, ip_address(VIP), OTHER_MAC)
+    return one
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_another_machine_delays_nothing_and_is_named(scene: Scene, *, answered: bool) -> None:
+    """Whoever takes over from silence does so in time, and says who answered for the address."""
+    one = _first_start(scene, answered=answered)
+    taken_ns = _tick_when_due(one, SECOND, lambda: _state(one) is not State.ACTIVE)
+    assert taken_ns <= 3 * SECOND + SECOND // 128
+    one.tick(taken_ns)
+    assert one.prober.conflict == (f"{VIP} is also used by 02:00:00:00:00:99" if answered else "")
+
+
+def test_another_machine_that_gives_up_is_forgotten(scene: Scene) -> None:
+    """It is asked again every ten seconds; without an answer the warning ends."""
+    one = _first_start(scene, answered=True)
+    _tick_when_due(one, SECOND, lambda: not one.prober.conflict)
+    asked = len(scene.probes.asked)
+    scene.monitor.view = view(addresses=BOUND)
+    _answer(scene, one, 3100 * MS)
+    now = _serve(scene, one, 4 * SECOND, lambda: len(scene.probes.asked) < asked + 3)
+    assert one.prober.conflict
+    scene.probes.answer(2, ip_address(VIP), OTHER_MAC)
+    now = _serve(scene, one, now, lambda: len(scene.probes.asked) < asked + 6)
+    assert one.prober.conflict
+    now = _serve(scene, one, now, lambda: bool(one.prober.conflict))
+    assert now < 30 * SECOND
+    assert not scene.probes.is_listening
+
+
+def test_the_active_elsewhere_is_no_other_machine(scene: Scene) -> None:
+    """Whoever sends adverts has the address rightly; later on nothing is made of its answer."""
+    one = _first_start(scene, answered=True)
+    one.hear(SECOND, 0, ip_address("192.0.2.12"), Advertisement(51, 250, SECOND, ()))
+    _tick_when_due(one, 2 * SECOND, lambda: _state(one) is not State.ACTIVE)
+    assert not one.prober.conflict
+    assert not scene.probes.is_listening
+
+
+def test_other_cards_of_this_host_are_no_other_machine(scene: Scene) -> None:
+    """Linux answers for its addresses on every card, each with its own hardware address."""
+    card = dataclasses.replace(link(3, "eth1"), mac=OTHER_MAC)
+    scene.monitor.view = view(link(2, "eth0"), card)
+    one = _first_start(scene, answered=True)
+    _tick_when_due(one, SECOND, lambda: _state(one) is not State.ACTIVE)
+    assert not one.prober.conflict
+
+
+def test_a_later_life_asks_nobody(scene: Scene) -> None:
+    """A router that has run before in this boot knows whose its addresses are."""
+    earlier = RouterRecord(
+        last_sent_ns=None, since_ns=0, priority=254, state=State.BACKUP, health=Health.HEALTHY
+    )
+    one = Router(router(VIP), scene.node, earlier, Health.HEALTHY)
+    one.start(0)
+    _tick_when_due(one, SECOND, lambda: _state(one) is not State.ACTIVE)
+    assert not scene.probes.asked
 
 
 # --- addresses -----------------------------------------------------------------------------------

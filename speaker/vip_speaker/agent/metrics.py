@@ -144,14 +144,18 @@ def _router_gauges(labelled: list[tuple[tuple[str, ...], RouterStatus]]) -> Iter
     interval = _gauge("advertisement_interval_seconds", "Configured Advertisement_Interval")
     addresses = _gauge("addresses", "Number of addresses")
     yielding = _gauge("yielding", "1 while addresses stay bound until a successor has them")
+    conflict = _gauge("address_conflict", "1 while another machine uses an address")
+    refused = _gauge("edit_refused", "1 while this node cannot carry out the last edit")
     for labels, router in labelled:
+        conflict.add_metric(labels, float(bool(router.conflict)))
+        refused.add_metric(labels, float(bool(router.not_in_force)))
         _add_time(since, labels, router.since)
         base.add_metric(labels, router.priority)
         effective.add_metric(labels, router.effective_priority)
         interval.add_metric(labels, router.advertisement_interval_milliseconds / 1000)
         addresses.add_metric(labels, len(router.addresses))
         yielding.add_metric(labels, float(router.yielding))
-    yield from (since, base, effective, interval, addresses, yielding)
+    yield from (since, base, effective, interval, addresses, yielding, conflict, refused)
 
 
 def _gauge(name: str, text: str) -> GaugeMetricFamily:

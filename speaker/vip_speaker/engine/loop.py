@@ -18,6 +18,7 @@ from vip_speaker.engine.judge import Judgement, Refusal, judge_desired
 from vip_speaker.engine.network import NetworkNews
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.opener import Opener
+from vip_speaker.engine.probing import ProbeSockets
 from vip_speaker.engine.reception import Reception
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
@@ -67,6 +68,7 @@ class Engine:
         self._node = Node(
             worker=self._worker,
             channels=Channels(self._ears, self._opener),
+            probes=ProbeSockets(self._selector),
             monitor=self._monitor,
             state_file=state_file.open_in(Path(settings.state_directory)),
             publish=self._server.publish,

@@ -11,6 +11,7 @@ from vip_speaker.engine.clock import WallClock, boottime_ns
 from vip_speaker.engine.compile import InstanceKey
 from vip_speaker.engine.dependencies import Dependencies
 from vip_speaker.engine.instance import Addressee
+from vip_speaker.engine.probing import ProbeSockets
 from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import AddressWorker
 from vip_speaker.linux.monitor import Monitor
@@ -29,6 +30,7 @@ class Node:
     Attributes:
         worker: asks the kernel for addresses, in a thread of its own.
         channels: sockets.
+        probes: sockets that ask who has an address.
         monitor: links and addresses as they are now.
         state_file: what the next life of the engine must know.
         directory: whom an advert is for.
@@ -42,6 +44,7 @@ class Node:
 
     worker: AddressWorker
     channels: Channels
+    probes: ProbeSockets
     monitor: Monitor
     state_file: StateFile
     publish: Callable[[Transition], None]

@@ -22,6 +22,12 @@ class Obstacles:
     waits_because: Reason = Reason.NOT_PLACEABLE
     failure: str = ""
 
+    def wait(self, what_for: str, because: Reason) -> bool:
+        """Note what it waits for now, empty for nothing; return whether that is news."""
+        is_news = what_for != self.waits_for
+        self.waits_for, self.waits_because = what_for, because
+        return is_news
+
     def reason(self, election: Election | None) -> str:
         """Return why the state is what it is: a `Reason`."""
         if self.waits_for:

@@ -52,6 +52,7 @@ class Router:
 
     Attributes:
         leaving: it was told to leave for good.
+        prober: asks who else has the addresses.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Router:
         Args:
             desired: what to run.
             node: the node.
-            earlier: what an earlier life of this boot left of this router.
+            earlier: what an earlier life of this boot left of it.
             health: the level that counts until every gate has a verdict; None: failing.
         """
         self.desired = desired
@@ -78,7 +79,7 @@ class Router:
         self._book = GateBook(health)
         self._holdings = Holdings(desired.name, node.worker)
         self._announcer = Announcer()
-        self._prober = Prober()
+        self.prober = Prober(node, self.instances, desired.display_name)
         self.leaving = False
         self.obstacles = Obstacles()
         self._since_ns = clock.boottime_ns()
@@ -107,6 +108,11 @@ class Router:
         return self._since_ns
 
     @property
+    def is_active(self) -> bool:
+        """Whether it is the Active Router."""
+        return self._election is not None and self._election.state is State.ACTIVE
+
+    @property
     def ended(self) -> bool:
         """Whether it has left for good and holds nothing any more."""
         return self.leaving and (self._election is None or self._election.stopped)
@@ -121,10 +127,10 @@ class Router:
 
     def deadline(self) -> int | None:
         """Return when `tick` is due next."""
-        due = [self._announcer.deadline(), self._prober.deadline(), self.instances.retry.due_ns]
+        due = [self._announcer.deadline(), self.prober.deadline(), self.instances.retry.due_ns]
         due += [self._holdings.renew_ns, self._holdings.confirm_ns]
         # The clock must not decide before the link had its say, however late it was asked.
-        if self._election is not None and not self._prober.is_asking:
+        if self._election is not None and not self.prober.is_asking:
             due.append(self._election.deadline())
         return min((one for one in due if one is not None), default=None)
 
@@ -167,7 +173,7 @@ class Router:
         """Give sockets and addresses back."""
         self._holdings.release()
         self._announcer.stop()
-        self._prober.stop()
+        self.prober.stop()
         self.instances.forget()
 
     # --- events ----------------------------------------------------------------------------
@@ -200,7 +206,7 @@ class Router:
             return
         if self._election is not None and self._election.started:
             self._apply(now, self._election.fault(now, Reason.NOT_PLACEABLE))
-        self._prober.stop()
+        self.prober.stop()
         self.instances.close()
 
     def judge(self, now: int) -> None:
@@ -226,6 +232,8 @@ class Router:
         if self._election is None or instance is None:
             return
         instance.counters.received(advertisement.priority)
+        if advertisement.priority:
+            self.prober.hear_advert()
         heard = Heard(position, source, advertisement.priority, advertisement.interval_ns)
         now = clock.boottime_ns()
         self._apply(now, self._election.receive(now, heard, arrived_ns=arrived_ns))
@@ -242,11 +250,11 @@ class Router:
         """Act on whatever is due; adverts up to `heard_until_ns` have been heard (None: all)."""
         if self.instances.retry.is_due(now):
             self.network_changed(now)
-        taken = self._prober.tick(now)
+        taken = self.prober.tick(now, active=self.is_active)
         if taken is not None and self._election is not None:
             _log.warning("Router %s: another host has %s", self.desired.display_name, taken)
             self._apply(now, self._election.address_in_use(now))
-        if self._election is not None and not self._prober.is_asking:
+        if self._election is not None and not self.prober.is_asking:
             self._apply(now, self._election.tick(now, heard_until_ns))
             self._leave_if_mute(now, self._election)
         self._renew_if_due(now)
@@ -305,9 +313,8 @@ class Router:
     def _proceed(self, now: int) -> None:
         """Everything is there: start, or go on after a fault."""
         assert self._election is not None
-        if self.obstacles.waits_for:
+        if self.obstacles.wait("", Reason.NOT_PLACEABLE):
             _log.info("Router %s can run now", self.desired.display_name)
-            self.obstacles.waits_for = ""
         if self._election.started:
             self._apply(now, self._election.recover(now))
             return
@@ -320,14 +327,15 @@ class Router:
             up_since_ns=self._node.started_ns,
         )
         self._apply(now, actions)
+        if earlier is None and not self.prober.is_asking:
+            self.prober.ask_beside(now, self._election.config.advertisement_interval_ns)
         if earlier is not None and self._election.reason == Reason.RESUMED:
             self._since_ns = earlier.since_ns
             self._record()
 
     def _wait(self, now: int, what_for: str, reason: Reason, *, resign: bool = False) -> None:
-        if what_for != self.obstacles.waits_for:
+        if self.obstacles.wait(what_for, reason):
             _log.warning("Router %s waits: %s", self.desired.display_name, what_for)
-            self.obstacles.waits_for, self.obstacles.waits_because = what_for, reason
         if self._election is not None and self._election.started:
             self._apply(now, self._election.fault(now, reason, resign=resign))
 
@@ -350,7 +358,7 @@ class Router:
                 case StateChanged():
                     self._state_changed(now, action)
                 case ProbeAddresses():
-                    self._prober.start(now, self.instances.running)
+                    self.prober.start(now)
 
     def _send(self, now: int, priority: int) -> None:
         self.instances.send(priority)

@@ -141,6 +141,7 @@ def _instance(router: Router, position: int, instance: DesiredInstance, since: s
         message=missing or router.obstacles.message(election),
         missing=len(placement.missing) if placement is not None else 0,
         not_in_force=router.instances.not_in_force,
+        conflict=router.prober.conflict,
         priority=router.desired.priority,
         effective_priority=election.effective_priority if election else router.desired.priority,
         advertisement_interval_milliseconds=router.desired.advertisement_interval_milliseconds,

@@ -79,6 +79,11 @@ class NetworkView:
         return tuple(self._links[index] for index in sorted(self._links))
 
     @cached_property
+    def macs(self) -> frozenset[bytes]:
+        """The hardware addresses of all interfaces."""
+        return frozenset(link.mac for link in self._links.values())
+
+    @cached_property
     def carriers(self) -> Mapping[str, bool]:
         """Whether an interface works, by its name."""
         return {link.name: link.up and link.carrier for link in self._links.values()}
