@@ -187,6 +187,7 @@ class Router:
             check_sources(placement.placed.values())
         except UnplannedSourceError as error:
             self._earlier = None  # it was known by another source, if by any
+            self.instances.placement = placement
             self._wait(now, str(error), Reason.SOURCE_CHANGED, resign=True)
             return
         if not self.instances.is_at(placement):
