@@ -91,6 +91,14 @@ def test_an_edit_that_is_not_in_force() -> None:
         assert trouble.message == "Its newest version is not in force: 192.0.2.9 is in no subnet"
 
 
+def test_another_machine_that_uses_an_address() -> None:
+    """The node that holds it serves on, and says who else answers."""
+    words = "192.0.2.100 is also used by 02:00:00:00:00:99"
+    (trouble,) = abnormal(state=State.ACTIVE, conflict=words, gates=[])
+    assert (trouble.state, trouble.reason) == (State.ACTIVE, Reason.ADDRESS_CONFLICT)
+    assert trouble.message == words
+
+
 def test_an_active_router_with_a_failing_gate() -> None:
     """The claim names the gate; that is no trouble besides."""
     found = with_engine(status(router_status(gates=[gate(GateState.FAILING)])), FEATURES, {})

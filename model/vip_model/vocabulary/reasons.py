@@ -178,6 +178,11 @@ class Reason(enum.StrEnum):
         Use.CANDIDATE,
         "The node lacks what some of the addresses need, and can hold the others.",
     )
+    ADDRESS_CONFLICT = (
+        "AddressConflict",
+        Use.CANDIDATE,
+        "Another machine answers for an address that the node holds.",
+    )
     ENGINE_AWAY = "EngineAway", Use.CANDIDATE, "The engine on the node does not answer its agent."
 
     NO_HEARTBEAT = (

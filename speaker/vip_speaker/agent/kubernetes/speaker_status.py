@@ -165,6 +165,8 @@ def _reason(router: RouterStatus, unreadable: str) -> str:
         return Reason.VERSION_UNREADABLE
     if router.not_in_force:
         return Reason.NOT_IN_FORCE
+    if router.conflict:
+        return Reason.ADDRESS_CONFLICT
     if router.yielding or router.state is State.INITIALIZE:
         return router.reason or Reason.NOT_STARTED
     if router.missing and router.state is not State.ACTIVE:
@@ -183,6 +185,7 @@ def _message(router: RouterStatus, unreadable: str) -> str:
         f"Its newest version cannot be read: {unreadable}" if unreadable else "",
         f"Its newest version is not in force: {router.not_in_force}" if router.not_in_force else "",
         router.message,
+        router.conflict,
         *(_gate_sentence(gate, is_active=router.state is State.ACTIVE) for gate in router.gates),
     ]
     return "; ".join(filter(None, sentences))
