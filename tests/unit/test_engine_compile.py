@@ -147,7 +147,7 @@ def test_hashed_slots_get_a_delay_below_one_step() -> None:
     delays = set()
     for last in range(11, 15):
         own = (address(2, f"192.0.2.{last}/24"),)
-        config = election_config(wanted, place(wanted, view(addresses=own)))
+        config = election_config(wanted, dict(enumerate(place(wanted, view(addresses=own)))))
         delays.add(config.tie_delay_ns)
     step_ns = 3 * 1_000_000_000 // 256
     assert len(delays) == 4

@@ -265,8 +265,8 @@ def test_whatever_is_sent_runs_or_is_refused(desired: Desired, more: list[Desire
     assert GOOD.name in {one.name for one in judgement.desired.routers}
     for one in judgement.desired.routers:
         placement = place(one, view())
-        if not placement.missing:
-            election_config(one, list(placement.placed.values()))
+        if placement.placed:
+            election_config(one, placement.placed)
     ours(judgement.desired, judgement.desired.routers)
     assert decode_to_engine(encode(judgement.desired)) == judgement.desired
     again = judge_desired(judgement.desired, {})

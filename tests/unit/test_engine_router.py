@@ -26,6 +26,7 @@ from vip_speaker.linux.addresses import (
 )
 from vip_speaker.linux.announce import gratuitous_arp
 from vip_speaker.linux.ownership import PROTOCOL
+from vip_speaker.linux.rtnetlink import IFA_F_TENTATIVE
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.config import Health, Heard
 from vip_speaker.vrrp.packet import Advertisement
@@ -497,6 +498,105 @@ def test_an_edit_that_cannot_be_placed_leaves_the_address_where_it_is(scene: Sce
     one.configure(5 * SECOND, router(VIP, advertisement_interval_milliseconds=1000))
     assert not one.instances.not_in_force
     assert one.election.health == Health.HEALTHY
+
+
+# --- some of it is missing -----------------------------------------------------------------------
+
+VIP6 = "2001:db8::100"
+BOTH = (
+    *NODE,
+    *(
+        address(2, f"{one}/{length}", protocol=PROTOCOL)
+        for one, length in ((VIP, 32), (VIP6, 128), ("fe80::112:33", 128))
+    ),
+)
+ONLY_IPV4 = (BOTH[0], BOTH[3])
+
+
+def _dual(scene: Scene, **fields: object) -> Router:
+    """Return an Active with both families, bound at 3.1 s."""
+    one = scene.start(router(VIP, VIP6, advertisement_interval_milliseconds=1000, **fields))
+    _tick_when_due(one, 3 * SECOND, lambda: _state(one) is not State.ACTIVE)
+    scene.monitor.view = view(addresses=BOTH)
+    _answer(scene, one, 3100 * MS)
+    return one
+
+
+def _lose_ipv6(scene: Scene, one: Router, now: int) -> None:
+    scene.monitor.view = view(addresses=ONLY_IPV4)
+    one.network_changed(now)
+
+
+def test_what_a_node_can_still_do_it_does(scene: Scene) -> None:
+    """Without IPv6 it resigns on IPv4, keeps that, and comes back if nobody is fuller."""
+    one = _dual(scene)
+    _lose_ipv6(scene, one, 3200 * MS)
+    assert one.election is not None
+    assert one.election.yielding
+    assert one.instances.at(0) is not None
+    assert one.instances.at(1) is None
+    assert one.instances.running[0].counters.priority_zero_sent >= 1
+    assert scene.worker.binds[-1].addresses == (ip_address(VIP),)
+    _tick_when_due(one, 3200 * MS, lambda: _state(one) is not State.ACTIVE)
+    assert one.election.effective_priority < 145
+    assert one.holds(2, ip_address(VIP))
+    assert not one.holds(2, ip_address(VIP6))
+    assert "IPv6" in one.obstacles.lacks
+
+
+def test_what_was_missing_and_is_back(scene: Scene) -> None:
+    """The other family is bound again, and the priority is whole."""
+    one = _dual(scene)
+    _lose_ipv6(scene, one, 3200 * MS)
+    now = _tick_when_due(one, 3200 * MS, lambda: _state(one) is not State.ACTIVE)
+    _answer(scene, one, now)
+    scene.monitor.view = view(addresses=BOTH)
+    one.network_changed(now + SECOND)
+    assert one.election is not None
+    assert one.election.effective_priority >= 145
+    assert ip_address(VIP6) in scene.worker.binds[-1].addresses
+    assert not one.obstacles.lacks
+
+
+def test_a_peer_of_another_make_gets_all_or_nothing(scene: Scene) -> None:
+    """Without health bands nobody could tell a partial node from a whole one."""
+    one = _dual(scene, health_bands=False)
+    _lose_ipv6(scene, one, 3200 * MS)
+    assert _state(one) is State.INITIALIZE
+    assert one.instances.running[0].counters.priority_zero_sent >= 1
+    assert not one.holds(2, ip_address(VIP))
+
+
+def test_a_node_that_never_had_one_family_serves_the_other(scene: Scene) -> None:
+    """It takes part from the beginning with what it has."""
+    scene.monitor.view = view(addresses=NODE[:1])
+    one = scene.start(router(VIP, VIP6, advertisement_interval_milliseconds=1000))
+    assert _state(one) is State.BACKUP
+    assert one.election is not None
+    assert one.election.effective_priority < 145
+
+
+def test_a_source_that_is_still_tentative_is_waited_for(scene: Scene) -> None:
+    """A card that comes back has its link-local address in a moment: that is no missing family."""
+    tentative = address(2, "fe80::11/64", flags=IFA_F_TENTATIVE)
+    scene.monitor.view = view(addresses=(*NODE[:2], tentative))
+    one = scene.start(router(VIP, VIP6, advertisement_interval_milliseconds=1000))
+    assert one.election is None or _state(one) is State.INITIALIZE
+    scene.monitor.view = view()
+    one.network_changed(SECOND)
+    assert one.election is not None
+    assert one.election.effective_priority >= 145
+
+
+def test_a_port_of_a_bridge_resigns_while_it_can(scene: Scene) -> None:
+    """The link still carries what is sent: the others need not wait for the down interval."""
+    one = _serving(scene)
+    sent = one.instances.running[0].counters
+    port = dataclasses.replace(link(2, "eth0"), master=7)
+    scene.monitor.view = view(port, link(7, "br0", kind="bridge"), addresses=BOUND)
+    one.network_changed(3200 * MS)
+    assert _state(one) is State.INITIALIZE
+    assert sent.priority_zero_sent == 1
 
 
 # --- trouble that passes -------------------------------------------------------------------------

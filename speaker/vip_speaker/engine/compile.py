@@ -6,7 +6,7 @@ does not fit this node is found out, in words that a person can act on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -83,6 +83,10 @@ class NotPlaceableError(Exception):
     """The router cannot run on this node now; the text says why and what would help."""
 
 
+class NotPlaceableYetError(NotPlaceableError):
+    """The kernel decides in a moment, and tells of it."""
+
+
 class UnplannedSourceError(NotPlaceableError):
     """The others would not obey this node: its adverts come from an address that none expects."""
 
@@ -126,7 +130,7 @@ def place_instance(
     source: Address | None
     source = view.primary_ipv4(link.index) if version == 4 else view.link_local_ipv6(link.index)
     if source is None:
-        raise NotPlaceableError(f"The IPv6 link-local address of {link.name} is still tentative")
+        raise NotPlaceableYetError(f"The IPv6 link-local address of {link.name} is still tentative")
     addresses = _advertised(router, instance, wanted)
     _check_size(instance.family, addresses, link)
     return Placed(
@@ -192,12 +196,19 @@ def _advertised(
     return (IPv6Address(_LINK_LOCAL_BASE + instance.virtual_router_id), *wanted)
 
 
-def election_config(router: DesiredRouter, placed: Sequence[Placed]) -> ElectionConfig:
-    """Return the election's configuration; every instance has a place."""
+def election_config(router: DesiredRouter, placed: Mapping[int, Placed]) -> ElectionConfig:
+    """Return the election's configuration.
+
+    Args:
+        router: its configuration.
+        placed: the instances that have a place, at least one, by their position.
+    """
+    first = placed[min(placed)]
     interval_ns = router.advertisement_interval_milliseconds * MILLISECOND_NS
     return ElectionConfig(
         instances=tuple(
-            Instance(one.virtual_router_id, one.source, one.addresses) for one in placed
+            _instance(router, instance, placed.get(at))
+            for at, instance in enumerate(router.instances)
         ),
         priority=router.priority,
         advertisement_interval_ns=interval_ns,
@@ -205,7 +216,7 @@ def election_config(router: DesiredRouter, placed: Sequence[Placed]) -> Election
         preemption_delay_ns=router.preemption_delay_seconds * SECOND_NS,
         health_bands=router.health_bands,
         failing_subtrahend=min((gate.by for gate in router.gates), default=100),
-        tie_delay_ns=_tie_delay_ns(router, placed[0].source, interval_ns),
+        tie_delay_ns=_tie_delay_ns(router, first.source, interval_ns),
         bootstrap=router.bootstrap,
         slot=router.slot,
         gate_costs=tuple(
@@ -213,6 +224,15 @@ def election_config(router: DesiredRouter, placed: Sequence[Placed]) -> Election
         ),
         candidates=router.candidates,
         start_delay_ns=router.start_delay_seconds * SECOND_NS,
+    )
+
+
+def _instance(router: DesiredRouter, wanted: DesiredInstance, placed: Placed | None) -> Instance:
+    addresses = tuple(ip_address(address) for address in wanted.addresses)
+    return Instance(
+        wanted.virtual_router_id,
+        placed.source if placed is not None else None,
+        _advertised(router, wanted, addresses),
     )
 
 
@@ -230,9 +250,9 @@ def has_moved(before: Mapping[int, Placed], after: Mapping[int, Placed]) -> bool
 
 
 def is_elsewhere(before: Mapping[int, Placed], after: Mapping[int, Placed]) -> bool:
-    """Whether the addresses are on another interface than before, or its MAC is another."""
-    return _places(before) != _places(after)
-
-
-def _places(placed: Mapping[int, Placed]) -> set[tuple[int, bytes]]:
-    return {(one.index, one.mac) for one in placed.values()}
+    """Whether an instance is on another interface than before, or its MAC is another."""
+    return any(
+        (one.index, one.mac) != (before[at].index, before[at].mac)
+        for at, one in after.items()
+        if at in before
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
@@ -111,15 +111,28 @@ class RunningInstances:
         self.placement = placement.without(failed)
         return self.placement
 
+    def can_send(self) -> bool:
+        """Whether an interface that it runs on still carries what is sent."""
+        links = (self._node.view.link_by_index(one.index) for one in self.placed.values())
+        return any(link is not None and link.up and link.carrier for link in links)
+
+    def close_on(self, indexes: Container[int]) -> bool:
+        """Give the sockets on these interfaces back; return whether there were any."""
+        gone = {at for at, one in self.placed.items() if one.index in indexes}
+        self._close(gone)
+        return bool(gone)
+
     def close(self) -> None:
         """Give every socket back."""
-        for instance in self._running.values():
+        self._close(set(self._running))
+
+    def _close(self, positions: Iterable[int]) -> None:
+        for instance in [self._running.pop(at) for at in positions]:
             key = instance.placed.key
             addressee = self._node.directory.get(key)
             if addressee is not None and addressee.instance is instance:
                 del self._node.directory[key]
             self._node.channels.release(instance.channel, instance.placed)
-        self._running = {}
 
     def send(self, priority: int) -> None:
         """Send one advert on each."""

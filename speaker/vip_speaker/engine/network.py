@@ -94,9 +94,10 @@ class NetworkNews:
         others = changes.change_reports(news, self._monitor.link)
         if others and vanished:
             self._listener.links_vanished(vanished)
-        self._addresses_removed(now, events)
+        # Places first: what is gone with its interface or its family was removed by nobody.
         for router in self._touched(self._node.dependencies.concerned(news)):
             router.network_changed(now)
+        self._addresses_removed(now, events)
         if others:
             self._listener.interfaces_changed()
 

@@ -15,17 +15,25 @@ class Obstacles:
     Attributes:
         waits_for: what the node lacks, a sentence; empty where it lacks nothing.
         waits_because: the same in a word.
+        lacks: what the node lacks for some of its instances, while it takes part with the others.
         failure: why the election had to give the addresses up last, a sentence.
     """
 
     waits_for: str = ""
     waits_because: Reason = Reason.NOT_PLACEABLE
+    lacks: str = ""
     failure: str = ""
 
     def wait(self, what_for: str, because: Reason) -> bool:
         """Note what it waits for now, empty for nothing; return whether that is news."""
         is_news = what_for != self.waits_for
         self.waits_for, self.waits_because = what_for, because
+        return is_news
+
+    def lack(self, what: str) -> bool:
+        """Note what some instances lack, empty for nothing; return whether that is news."""
+        is_news = what != self.lacks
+        self.lacks = what
         return is_news
 
     def reason(self, election: Election | None) -> str:

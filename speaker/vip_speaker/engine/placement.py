@@ -12,16 +12,27 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from vip_model.vocabulary import OWNER_PRIORITY
-from vip_speaker.engine.compile import NotPlaceableError, Placed, place_instance
+from vip_speaker.engine.compile import (
+    NotPlaceableError,
+    NotPlaceableYetError,
+    Placed,
+    place_instance,
+)
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An instance that has no place on this node now."""
+    """An instance that has no place on this node now.
+
+    Attributes:
+        why: a sentence.
+        is_pending: the kernel decides in a moment whether it has one.
+    """
 
     why: str
+    is_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,11 @@ class Placement:
         return {at: one.why for at, one in enumerate(self.instances) if isinstance(one, Missing)}
 
     @property
+    def is_pending(self) -> bool:
+        """Whether the kernel decides in a moment about an instance that has no place."""
+        return any(isinstance(one, Missing) and one.is_pending for one in self.instances)
+
+    @property
     def why(self) -> str:
         """Why instances are missing, in one line; with the family where others have a place."""
         found = self.missing
@@ -78,7 +94,7 @@ def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = 
         try:
             return place_instance(router, instance, view, used)
         except NotPlaceableError as error:
-            return Missing(str(error))
+            return Missing(str(error), is_pending=isinstance(error, NotPlaceableYetError))
 
     return Placement(router, tuple(place_one(instance) for instance in router.instances))
 

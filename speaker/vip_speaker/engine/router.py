@@ -11,22 +11,15 @@ from collections.abc import Container, Iterable
 from vip_model.vocabulary import Reason, State
 from vip_speaker.engine import clock
 from vip_speaker.engine.announcer import Announcer
-from vip_speaker.engine.compile import (
-    UnplannedSourceError,
-    check_sources,
-    election_config,
-    has_moved,
-    is_elsewhere,
-)
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.health import GateBook
 from vip_speaker.engine.holdings import Holdings, Outcome, Removal
 from vip_speaker.engine.instances import RunningInstances
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.obstacles import Obstacles
-from vip_speaker.engine.placement import Placement
 from vip_speaker.engine.prober import Prober
 from vip_speaker.engine.state_file import RouterRecord, record_of
+from vip_speaker.engine.whereabouts import Whereabouts
 from vip_speaker.linux.addresses import AddressResult
 from vip_speaker.messages import DesiredRouter, GateStatus
 from vip_speaker.vrrp.actions import (
@@ -74,14 +67,13 @@ class Router:
         self.orphaned = False
         self._node = node
         self._earlier = earlier
-        self._election: Election | None = None
         self.instances = RunningInstances(node, desired.name)
         self._book = GateBook(health)
         self._holdings = Holdings(desired.name, node.worker)
         self._announcer = Announcer()
         self.prober = Prober(node, self.instances, desired.display_name)
         self.leaving = False
-        self.obstacles = Obstacles()
+        self._whereabouts = Whereabouts(self, self.instances, desired.display_name)
         self._since_ns = clock.boottime_ns()
         self.transitions = 0
 
@@ -95,7 +87,12 @@ class Router:
     @property
     def election(self) -> Election | None:
         """The election, or None as long as it could never be placed on this node."""
-        return self._election
+        return self._whereabouts.election
+
+    @property
+    def obstacles(self) -> Obstacles:
+        """What keeps it from running."""
+        return self._whereabouts.obstacles
 
     @property
     def gates(self) -> list[GateStatus]:
@@ -110,12 +107,12 @@ class Router:
     @property
     def is_active(self) -> bool:
         """Whether it is the Active Router."""
-        return self._election is not None and self._election.state is State.ACTIVE
+        return self.election is not None and self.election.state is State.ACTIVE
 
     @property
     def ended(self) -> bool:
         """Whether it has left for good and holds nothing any more."""
-        return self.leaving and (self._election is None or self._election.stopped)
+        return self.leaving and (self.election is None or self.election.stopped)
 
     def counters(self, family: str, virtual_router_id: int) -> InstanceCounters:
         """Return the counters of one instance; they outlive its sockets."""
@@ -130,8 +127,8 @@ class Router:
         due = [self._announcer.deadline(), self.prober.deadline(), self.instances.retry.due_ns]
         due += [self._holdings.renew_ns, self._holdings.confirm_ns]
         # The clock must not decide before the link had its say, however late it was asked.
-        if self._election is not None and not self.prober.is_asking:
-            due.append(self._election.deadline())
+        if self.election is not None and not self.prober.is_asking:
+            due.append(self.election.deadline())
         return min((one for one in due if one is not None), default=None)
 
     # --- configuration and the end ---------------------------------------------------------
@@ -152,21 +149,21 @@ class Router:
     def stop(self, now: int) -> None:
         """Leave in an orderly way; `ended` tells when it is done."""
         self.leaving = True
-        if self._election is not None:
-            self._apply(now, self._election.stop(now))
+        if self.election is not None:
+            self.apply(now, self.election.stop(now))
 
     def retire(self, now: int) -> None:
         """Leave because the address is given up everywhere."""
         self.leaving = True
-        if self._election is not None:
-            self._apply(now, self._election.retire(now))
+        if self.election is not None:
+            self.apply(now, self.election.retire(now))
 
     def stay(self, now: int) -> bool:
         """Go on, wanted again after it was retired; False if it has to leave first."""
-        if self._election is None or not self._election.may_stay:
+        if self.election is None or not self.election.may_stay:
             return False
         self.leaving = False
-        self._apply(now, self._election.stay(now))
+        self.apply(now, self.election.stay(now))
         return True
 
     def close(self) -> None:
@@ -182,33 +179,13 @@ class Router:
         """Links or addresses changed: find the place of each instance again."""
         if self.leaving:
             return
-        placement = self.instances.find_place(self.desired)
-        try:
-            check_sources(placement.placed.values())
-        except UnplannedSourceError as error:
-            self._earlier = None  # it was known by another source, if by any
-            self.instances.placement = placement
-            self._wait(now, str(error), Reason.SOURCE_CHANGED, resign=True)
-            return
-        if not self.instances.is_at(placement):
-            placement = self._settle(now, placement)
-        is_bound = self._announcer.is_announcing and not self._holdings.is_waiting()
-        if self.instances.note_beside(placement.placed) and is_bound:
-            self._announcer.start(now, self.instances.running)
-        if placement.missing:
-            self._wait(now, placement.why, Reason.NOT_PLACEABLE)
-        else:
-            self._proceed(now)
+        self._whereabouts.find(now, self.desired, self._book.health)
         self.judge(now)
 
     def links_vanished(self, now: int, indexes: Container[int]) -> None:
         """Interfaces went, and what was open on them with them, even if they are back already."""
-        if not any(one.index in indexes for one in self.instances.placed.values()):
-            return
-        if self._election is not None and self._election.started:
-            self._apply(now, self._election.fault(now, Reason.NOT_PLACEABLE))
-        self.prober.stop()
-        self.instances.close()
+        if self._whereabouts.links_vanished(now, indexes):
+            self.prober.stop()
 
     def judge(self, now: int) -> None:
         """Gates have new verdicts, or carrier changed."""
@@ -220,9 +197,9 @@ class Router:
         )
         if self.instances.not_in_force and health.is_healthy and self.desired.health_bands:
             health = Health.FAILING  # a node where the edit is in force serves more
-        if self._election is not None and health != self._election.health:
+        if self.election is not None and health != self.election.health:
             _log.info("Health of %s became %s", self.desired.display_name, health)
-            self._apply(now, self._election.set_health(now, health))
+            self.apply(now, self.election.set_health(now, health))
             self._record()
 
     def hear(
@@ -230,21 +207,21 @@ class Router:
     ) -> None:
         """Take an advert that passed every check of the receive ladder."""
         instance = self.instances.at(position)
-        if self._election is None or instance is None:
+        if self.election is None or instance is None:
             return
         instance.counters.received(advertisement.priority)
         if advertisement.priority:
             self.prober.hear_advert()
         heard = Heard(position, source, advertisement.priority, advertisement.interval_ns)
         now = clock.boottime_ns()
-        self._apply(now, self._election.receive(now, heard, arrived_ns=arrived_ns))
+        self.apply(now, self.election.receive(now, heard, arrived_ns=arrived_ns))
 
     def advertise(self, now: int) -> None:
         """Send and renew what is due, if it is Active; find out whether it overslept."""
-        if self._election is None or self._election.state is not State.ACTIVE:
+        if self.election is None or self.election.state is not State.ACTIVE:
             return
-        self._apply(now, self._election.advertise(now))
-        self._leave_if_mute(now, self._election)
+        self.apply(now, self.election.advertise(now))
+        self._leave_if_mute(now, self.election)
         self._renew_if_due(now)
 
     def tick(self, now: int, heard_until_ns: int | None = None) -> None:
@@ -252,12 +229,12 @@ class Router:
         if self.instances.retry.is_due(now):
             self.network_changed(now)
         taken = self.prober.tick(now, active=self.is_active)
-        if taken is not None and self._election is not None:
+        if taken is not None and self.election is not None:
             _log.warning("Router %s: another host has %s", self.desired.display_name, taken)
-            self._apply(now, self._election.address_in_use(now))
-        if self._election is not None and not self.prober.is_asking:
-            self._apply(now, self._election.tick(now, heard_until_ns))
-            self._leave_if_mute(now, self._election)
+            self.apply(now, self.election.address_in_use(now))
+        if self.election is not None and not self.prober.is_asking:
+            self.apply(now, self.election.tick(now, heard_until_ns))
+            self._leave_if_mute(now, self.election)
         self._renew_if_due(now)
         for index, address in self._holdings.unconfirmed(now, self._node.monitor):
             self.address_removed(now, index, address)
@@ -266,90 +243,70 @@ class Router:
     def addresses_answered(self, now: int, result: AddressResult) -> None:
         """The kernel took the addresses, or not."""
         answer = self._holdings.answer(now, result)
-        if self._election is None or answer.outcome is Outcome.NOTHING:
+        if self.election is None or answer.outcome is Outcome.NOTHING:
             return
         if answer.outcome is Outcome.BOUND:
-            self._apply(now, self._election.bound(now))
+            self.apply(now, self.election.bound(now))
             for index, address in self._holdings.removed_meanwhile(self._node.monitor):
                 self.address_removed(now, index, address)
             return
         _log.error("Could not bind %s: %s", self.desired.display_name, answer.reason)
         self.obstacles.failure = answer.reason
-        self._apply(now, self._election.bind_failed(now, Reason.BIND_FAILED))
+        self.apply(now, self.election.bind_failed(now, Reason.BIND_FAILED))
 
     def address_removed(self, now: int, index: int, address: Address) -> None:
         """Somebody else removed an address that this router holds, or it expired."""
-        if self._election is None or not self._election.renews or self._election.yielding:
+        if self.election is None or not self.election.renews or self.election.yielding:
             return
         removal = self._holdings.removed(now, index, address)
         if removal is Removal.BIND_AGAIN:
             _log.warning("Binding %s again, somebody removed it", address)
-            self._apply(now, self._election.relocate(now))
+            self.apply(now, self.election.relocate(now))
         elif removal is Removal.GIVE_UP:
             failure = f"Another program removes {address} again and again"
             self.obstacles.failure = failure
             _log.error("Gave up %s: %s", self.desired.display_name, failure)
-            self._apply(now, self._election.bind_failed(now, Reason.ADDRESS_REMOVED))
+            self.apply(now, self.election.bind_failed(now, Reason.ADDRESS_REMOVED))
 
-    # --- placing ---------------------------------------------------------------------------
+    # --- what its whereabouts ask for --------------------------------------------------------
 
-    def _settle(self, now: int, placement: Placement) -> Placement:
-        """Open sockets there, configure the election; return the place of what has sockets."""
-        election, before = self._election, self.instances.placed
-        if election is not None and has_moved(before, placement.placed):
-            self._apply(now, election.fault(now, Reason.SOURCE_CHANGED, resign=True))
-        placement = self.instances.open(now, placement)
-        if placement.missing:
-            return placement
-        config = election_config(placement.router, list(placement.placed.values()))
-        if election is None:
-            self._election = Election(config, self._book.health)
-        else:
-            actions = election.reconfigure(now, config)
-            if is_elsewhere(before, placement.placed) and BindAddresses() not in actions:
-                actions += election.relocate(now)
-            self._apply(now, actions)
-        return placement
-
-    def _proceed(self, now: int) -> None:
-        """Everything is there: start, or go on after a fault."""
-        assert self._election is not None
-        if self.obstacles.wait("", Reason.NOT_PLACEABLE):
-            _log.info("Router %s can run now", self.desired.display_name)
-        if self._election.started:
-            self._apply(now, self._election.recover(now))
-            return
+    def begin(self, now: int) -> None:
+        """Start the election: everything that is needed is there for the first time."""
+        assert self.election is not None
         tagged = self._node.tagged_addresses()
         earlier, self._earlier = self._earlier, None
-        actions = self._election.start(
+        actions = self.election.start(
             now,
             resume_last_sent_ns=earlier.resumable_ns if earlier is not None else None,
             adopted=self._holdings.adopt(self.instances.placed.values(), tagged),
             up_since_ns=self._node.started_ns,
         )
-        self._apply(now, actions)
+        self.apply(now, actions)
         if earlier is None and not self.prober.is_asking:
-            self.prober.ask_beside(now, self._election.config.advertisement_interval_ns)
-        if earlier is not None and self._election.reason == Reason.RESUMED:
+            self.prober.ask_beside(now, self.election.config.advertisement_interval_ns)
+        if earlier is not None and self.election.reason == Reason.RESUMED:
             self._since_ns = earlier.since_ns
             self._record()
 
-    def _wait(self, now: int, what_for: str, reason: Reason, *, resign: bool = False) -> None:
-        if self.obstacles.wait(what_for, reason):
-            _log.warning("Router %s waits: %s", self.desired.display_name, what_for)
-        if self._election is not None and self._election.started:
-            self._apply(now, self._election.fault(now, reason, resign=resign))
+    def announce_again(self, now: int) -> None:
+        """Announce again: clients may send to another interface of this node."""
+        if self._announcer.is_announcing and not self._holdings.is_waiting():
+            self._announcer.start(now, self.instances.running)
+
+    def forget_earlier(self) -> None:
+        """Forget what an earlier life was doing."""
+        self._earlier = None
 
     # --- actions ---------------------------------------------------------------------------
 
-    def _apply(self, now: int, actions: Iterable[Action]) -> None:
+    def apply(self, now: int, actions: Iterable[Action]) -> None:
         """Do what the election says, in its order."""
         for action in actions:
             match action:
                 case SendAdvertisement(priority):
                     self._send(now, priority)
                 case BindAddresses():
-                    self._bind(now)
+                    self.bind(now)
                 case ReleaseAddresses():
                     self._holdings.release()
                 case Announce():
@@ -368,19 +325,20 @@ class Router:
             if self._holdings.is_due_with_advert(now):
                 self._renew(now)
 
-    def _bind(self, now: int) -> None:
-        assert self._election is not None
-        lifetime = address_lifetime_seconds(self._election.config.advertisement_interval_ns)
+    def bind(self, now: int) -> None:
+        """Bring the kernel to the addresses of what runs."""
+        assert self.election is not None
+        lifetime = address_lifetime_seconds(self.election.config.advertisement_interval_ns)
         self._holdings.bind(now, self.instances.placed.values(), lifetime)
         if not self._holdings.is_waiting():  # an owner has its addresses
-            self._apply(now, self._election.bound(now))
+            self.apply(now, self.election.bound(now))
 
     def _renew_if_due(self, now: int) -> None:
         if self._holdings.renew_ns is not None and now >= self._holdings.renew_ns:
             self._renew(now)
 
     def _renew(self, now: int) -> None:
-        election = self._election
+        election = self.election
         if election is None or not election.renews:
             self._holdings.stop_renewing()
         elif not self._holdings.is_overdue(now):
@@ -388,13 +346,13 @@ class Router:
         else:
             _log.error("The addresses of %s were not renewed in time", self.desired.display_name)
             self._holdings.stop_renewing()  # one that yields leaves them to their lifetime
-            self._apply(now, election.bind_failed(now, Reason.ADDRESSES_NOT_RENEWED))
+            self.apply(now, election.bind_failed(now, Reason.ADDRESSES_NOT_RENEWED))
 
     def _leave_if_mute(self, now: int, election: Election) -> None:
         """An Active that cannot make itself heard is one of two before long."""
         if election.state is State.ACTIVE and self.instances.is_mute():
             _log.error("No advert of %s can be sent", self.desired.display_name)
-            self._apply(now, election.bind_failed(now, Reason.ADVERTS_NOT_SENT))
+            self.apply(now, election.bind_failed(now, Reason.ADVERTS_NOT_SENT))
 
     def _state_changed(self, now: int, change: StateChanged) -> None:
         self.transitions += 1
@@ -403,5 +361,5 @@ class Router:
         self._node.report(self.desired, change, now)
 
     def _record(self) -> None:
-        if self._election is not None:
-            self._node.state_file.write(self.name, record_of(self._election, self._since_ns))
+        if self.election is not None:
+            self._node.state_file.write(self.name, record_of(self.election, self._since_ns))
