@@ -56,6 +56,7 @@ class Places:
     def run(self, *routers: DesiredRouter) -> None:
         """Start routers."""
         self.fleet.apply(0, Desired(node="n1", routers=list(routers)))
+        self.fleet.proceed(None)
         self.placed.clear()
 
     def hear(self, *events: Event) -> list[str]:
@@ -154,6 +155,7 @@ def test_a_router_that_is_gone_is_forgotten(places: Places) -> None:
     """Nothing of it is left to look up."""
     places.run(numbered(1, "192.0.2.100"))
     places.fleet.apply(0, Desired(node="n1", complete=True))
+    places.fleet.proceed(None)
     for one in places.fleet:
         one.close()
     places.fleet.remove_ended()

@@ -19,6 +19,7 @@ from vip_speaker.linux.bpf import Admission
 from vip_speaker.linux.clock import boottime_ns
 from vip_speaker.linux.sockets import AdvertReceiver, GroupMembership, Packet
 from vip_speaker.linux.view import ListeningPlace
+from vip_speaker.vrrp.packet import DropReason
 from vip_speaker.vrrp.timers import MILLISECOND_NS
 
 EarKey = tuple[int, int]  # interface index, IP version
@@ -174,21 +175,18 @@ class Ears:
         if self._listen_again_ns is not None and now >= self._listen_again_ns:
             self.listen(self._wanted)
 
-    def malformed(self) -> int:
-        """Return how many packets had an IP header that made no sense."""
-        ears = self._ears.values()
-        return self._malformed_before + sum(one.malformed for ear in ears for one in ear.receivers)
-
-    def lost(self) -> int:
-        """Return how many packets for routers came faster than they were read."""
-        return self._lost_before + sum(
-            ear.receiver.overflowed() for ear in self._ears.values() if ear.receiver is not None
-        )
-
-    def not_sampled(self) -> int:
-        """Return how many packets of strangers were not looked at."""
-        ears = self._ears.values()
-        return self._not_sampled_before + sum(ear.strangers.overflowed() for ear in ears)
+    def drops(self) -> dict[str, int]:
+        """Return how many packets were not even looked at, by reason."""
+        ears = list(self._ears.values())
+        malformed = sum(one.malformed for ear in ears for one in ear.receivers)
+        lost = sum(ear.receiver.overflowed() for ear in ears if ear.receiver is not None)
+        not_sampled = sum(ear.strangers.overflowed() for ear in ears)
+        counted = {
+            DropReason.MALFORMED_IP_HEADER: self._malformed_before + malformed,
+            DropReason.RECEIVE_BUFFER_FULL: self._lost_before + lost,
+            DropReason.NOT_SAMPLED: self._not_sampled_before + not_sampled,
+        }
+        return {reason.value: count for reason, count in counted.items() if count}
 
     def close(self) -> None:
         """Stop listening for strangers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+from vip_speaker.engine import clock
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.router import Router
 from vip_speaker.linux.addresses import ReleaseRequest
@@ -24,6 +25,8 @@ class Fleet:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._routers: dict[str, Router] = {}
+        self._waiting: dict[str, DesiredRouter] = {}
+        self._leftovers_due = False
 
     def __iter__(self) -> Iterator[Router]:
         return iter(list(self._routers.values()))
@@ -37,10 +40,16 @@ class Fleet:
 
     def in_force(self) -> dict[str, DesiredRouter]:
         """Return what was accepted last of each router that stays."""
-        return {name: each.desired for name, each in self._routers.items() if not each.leaving}
+        running = {name: each.desired for name, each in self._routers.items() if not each.leaving}
+        return running | self._waiting
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `proceed` has something left to do."""
+        return bool(self._waiting) or self._leftovers_due
 
     def apply(self, now: int, desired: Desired) -> None:
-        """Start, change and end routers; idempotent."""
+        """End routers; `proceed` starts and changes the others. Idempotent."""
         wanted = {router.name: router for router in desired.routers}
         for name, router in list(self._routers.items()):
             if name in desired.retired:
@@ -50,19 +59,31 @@ class Fleet:
                 router.stop(now)
             else:
                 router.orphaned = name not in wanted
-        for name, wish in wanted.items():
-            if name in desired.retired:
-                continue
+        self._waiting = {name: wish for name, wish in wanted.items() if name not in desired.retired}
+        self._leftovers_due = desired.complete
+
+    def proceed(self, until_ns: int | None) -> bool:
+        """Start and change routers until then (None: all); return whether none is left."""
+        while self._waiting:
+            now = clock.boottime_ns()
+            if until_ns is not None and now >= until_ns:
+                return False
+            name = next(iter(self._waiting))
+            wish = self._waiting.pop(name)
             running = self._routers.get(name)
             if running is None:
                 self._start(now, wish)
             elif not running.leaving or running.stay(now):
                 running.configure(now, wish)
-        if desired.complete:
+        if self._leftovers_due:
+            self._leftovers_due = False
             self._forget_leftovers()
+        return True
 
     def stop(self, now: int) -> None:
-        """End every router in an orderly way."""
+        """End every router in an orderly way, and start no other."""
+        self._waiting.clear()
+        self._leftovers_due = False
         for router in self:
             router.stop(now)
 

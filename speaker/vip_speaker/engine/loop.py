@@ -41,13 +41,14 @@ from vip_speaker.messages import (
     Verdicts,
 )
 from vip_speaker.settings import Settings
-from vip_speaker.vrrp.packet import DropReason
-from vip_speaker.vrrp.timers import SECOND_NS
+from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
 from vip_speaker.vrrp.turn import turn
 
 CACHE_FILE_NAME = "desired.json"
 
 _STALE_AFTER_NS = 30 * SECOND_NS
+# How long routers may be started and changed in one turn.
+_PROCEED_NS = 4 * MILLISECOND_NS
 _STOP_LIMIT_NS = 9 * SECOND_NS
 
 _log = logging.getLogger("engine")
@@ -82,6 +83,7 @@ class Engine:
         self._touched: set[Router] = set()
         self._events: list[tuple[selectors.SelectorKey, int]] = []
         self._desired = Desired(node=settings.node)
+        self._revision = 0
         self._refused: Mapping[str, Refusal] = {}
         self._cache_file = Path(settings.cache_directory) / CACHE_FILE_NAME
         self._cache = cache.CacheWriter(self._cache_file)
@@ -107,6 +109,7 @@ class Engine:
         if stored is not None and stored.node == self._settings.node:
             try:
                 self._carry_out(judge_desired(stored, {}, limited=False))
+                self._proceed(None)
             except Exception as error:
                 # It was let through and cannot be run: the next life starts without it.
                 cache.set_aside(self._cache_file, repr(error))
@@ -155,6 +158,8 @@ class Engine:
         return len(self._fleet) == 0 or now >= self._stopping_until
 
     def _timeout_seconds(self) -> float | None:
+        if self._fleet.is_behind:
+            return 0
         due = [
             at
             for at in (
@@ -190,6 +195,8 @@ class Engine:
 
     def take_events(self) -> None:
         """Hand over what the kernel, the links, the agent and the supervisor have to say."""
+        if self._fleet.is_behind:
+            self._proceed(boottime_ns() + _PROCEED_NS)
         events, self._events = self._events, []
         for key, mask in events:
             if key.data is not None:
@@ -312,6 +319,12 @@ class Engine:
         self._touch_all()
         self._know_ours()
 
+    def _proceed(self, until_ns: int | None) -> None:
+        if self._fleet.proceed(until_ns):
+            self._revision = self._desired.revision
+            self._know_ours()
+        self._touch_all()
+
     def _take_verdicts(self, verdicts: Verdicts) -> None:
         now = boottime_ns()
         self._node.verdicts = verdicts.routers
@@ -341,24 +354,17 @@ class Engine:
     def _hello(self) -> Hello:
         return Hello(
             node=self._settings.node,
-            revision=self._desired.revision,
+            revision=self._revision,
             routers=[router.name for router in self._fleet],
             interfaces=status.interfaces(self._monitor.view),
         )
 
     def _status(self) -> Status:
-        drops = dict(self._reception.drops)
-        counted = {
-            DropReason.MALFORMED_IP_HEADER: self._ears.malformed(),
-            DropReason.RECEIVE_BUFFER_FULL: self._ears.lost(),
-            DropReason.NOT_SAMPLED: self._ears.not_sampled(),
-        }
-        drops |= {reason.value: count for reason, count in counted.items() if count}
         return Status(
             node=self._settings.node,
-            revision=self._desired.revision,
+            revision=self._revision,
             virtual_routers=status.routers(self._fleet, self._refused, self._node.wall_clock),
-            drops=drops,
+            drops={**self._reception.drops, **self._ears.drops()},
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),
             foreign=self._foreign,
