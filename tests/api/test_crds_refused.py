@@ -161,6 +161,54 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("misspelt-field", {"placement": {"preferedNodes": ["n1"]}}, "spec.placement.preferedNodes"),
 ]
 
+# What an engine would refuse: what is wrong with the spec of a VirtualRouter, the same way.
+ROUTERS: list[tuple[str, dict[str, Any], str]] = [
+    ("without-an-instance", {"instances": []}, "spec.instances"),
+    (
+        "without-an-address",
+        {"instances": [{**INSTANCE, "addresses": []}]},
+        "spec.instances[0].addresses",
+    ),
+    *(
+        (
+            f"address-{address}",
+            {"instances": [{**INSTANCE, "addresses": [address]}]},
+            "spec.instances[0].addresses[0]",
+        )
+        for address in ("web", "192.0.2.100/24", "192.0.2.300", "224.0.0.18", "127.0.0.1", "")
+    ),
+    (
+        "of-vrid-0",
+        {"instances": [{**INSTANCE, "virtualRouterID": 0}]},
+        "spec.instances[0].virtualRouterID",
+    ),
+    *(
+        (
+            f"interval-{interval}",
+            {"timing": {"advertisementIntervalMilliseconds": interval}},
+            "spec.timing.advertisementIntervalMilliseconds",
+        )
+        for interval in (0, 5, 15, 50_000)
+    ),
+    ("step-0", {"timing": {"step": 0}}, "spec.timing.step"),
+    ("failing-slots-200", {"timing": {"failingSlots": 200}}, "spec.timing.failingSlots"),
+    ("mode-auto", {"preemption": {"mode": "Auto"}}, "spec.preemption.mode"),
+    ("delay", {"preemption": {"delaySeconds": 4000}}, "spec.preemption.delaySeconds"),
+    (
+        "source",
+        {"candidates": [{**CANDIDATE, "sources": [{"family": "IPv4", "address": "n1"}]}]},
+        "spec.candidates[0].sources[0].address",
+    ),
+    ("peer", {"additionalPeers": ["r2"]}, "spec.additionalPeers[0]"),
+    ("gate-of-no-name", {"gates": [{"tcpSocket": {"port": 1}}]}, "spec.gates[0].name"),
+]
+
+
+def router_document(**spec: Any) -> JsonObject:
+    """Return a VirtualRouter with some fields of its spec changed."""
+    return {"metadata": {"name": "vip.shop.web"}, "spec": {"instances": [INSTANCE], **spec}}
+
+
 # The same for whole objects of the other kinds, and for names.
 OBJECTS: list[tuple[str, Kind, JsonObject, str]] = [
     ("vip-without-spec", VIRTUAL_IPS, {"metadata": {"name": "web"}}, "spec"),
@@ -196,6 +244,10 @@ OBJECTS: list[tuple[str, Kind, JsonObject, str]] = [
             "spec": {"instances": [{**INSTANCE, "virtualRouterID": 256}]},
         },
         "spec.instances[0].virtualRouterID",
+    ),
+    *(
+        (f"router-{what}", VIRTUAL_ROUTERS, router_document(**spec), field)
+        for what, spec, field in ROUTERS
     ),
     (
         "router-with-candidate-of-priority-0",

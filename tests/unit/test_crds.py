@@ -32,7 +32,10 @@ KINDS: dict[str, type[Part]] = {
     "virtualrouters": VirtualRouter,
     "speakers": Speaker,
 }
-RULES = {"virtualips": VIRTUAL_IP, "virtualippools": VIRTUAL_IP_POOL}
+RULES = {
+    "virtualips": VIRTUAL_IP,
+    "virtualippools": VIRTUAL_IP_POOL,
+}
 
 
 def version(name: str) -> dict[str, Any]:

@@ -374,3 +374,17 @@ def test_a_group_has_one_holder() -> None:
     cluster.round(StatusKeeper())
     assert {cluster.status(name).active_node for name in ("a", "b")} == {"n3"}
     assert WEB not in {each.name for each in cluster.routers}
+
+
+def test_whose_gate_fails_in_a_group() -> None:
+    """A member of a group is told whose gate keeps it from being Ready, if it is not its own."""
+    cluster = Cluster()
+    for name, address in (("a", "192.0.2.101"), ("b", "192.0.2.102")):
+        gate = {"name": f"gate-{name}", "tcpSocket": {"port": 80}}
+        cluster.declare(name, addresses=[address], group="front", gates=[gate])
+    cluster.claim("n3", "group.shop.front", failing=["gate-a", "node/ready"])
+    cluster.round(StatusKeeper())
+    assert {name: cluster.condition("Ready", name).message for name in ("a", "b")} == {
+        "a": "gates gate-a and node/ready failing on n3",
+        "b": "gates gate-a of shop/a and node/ready failing on n3",
+    }

@@ -163,6 +163,19 @@ def test_kept_only_until_it_is_gone() -> None:
     assert shown(cluster) == ()
 
 
+def test_a_refused_member_shows_only_what_is_its_own() -> None:
+    """The address of a deleted member leaves the Service, although the group still carries it."""
+    cluster = Cluster(services=[service()])
+    cluster.declare("a", addresses=["192.0.2.101"], group="front", **REF)
+    cluster.declare("b", addresses=["192.0.2.102"], group="front", **REF)
+    assert shown(cluster) == ("192.0.2.101", "192.0.2.102")
+    cluster.declare("b", addresses=["192.0.2.102", "192.0.2.300"], group="front", **REF)
+    del cluster.virtual_ips["shop/a"]
+    assert shown(cluster) == ("192.0.2.102",)
+    carried = [one for each in cluster.routers for one in each.spec.instances[0].addresses]
+    assert "192.0.2.101" in carried
+
+
 def test_a_refused_member_keeps_nothing_of_its_group() -> None:
     """What a sibling gave up stays gone, although a refused member shares its election."""
     cluster = Cluster(services=[service(), service("apache")])

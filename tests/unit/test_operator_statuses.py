@@ -109,6 +109,31 @@ def test_one_entry_per_instance() -> None:
     assert cluster.status().address_summary == "192.0.2.100 (+1)"
 
 
+def test_a_member_of_a_group_shows_its_own_virtual_routers() -> None:
+    """Those that carry none of its addresses are not its own; all share the holder."""
+    cluster = Cluster()
+    cluster.declare("a", addresses=["192.0.2.101"], group="front")
+    cluster.declare("b", addresses=["192.0.2.102", "2001:db8::102"], group="front")
+    cluster.claim("n2", "group.shop.front")
+    cluster.round(StatusKeeper())
+    found = {name: cluster.status(name).routers for name in ("a", "b")}
+    assert [each.family for each in found["a"]] == [Family.IPV4]
+    assert [each.family for each in found["b"]] == [Family.IPV4, Family.IPV6]
+    assert {each.active_node for routers in found.values() for each in routers} == {"n2"}
+
+
+def test_an_unreadable_member_of_a_group_shows_its_own_addresses() -> None:
+    """What runs for a VirtualIP that cannot be parsed is known from the VirtualRouter."""
+    cluster = Cluster()
+    cluster.declare("a", addresses=["192.0.2.101"], group="front")
+    cluster.declare("b", addresses=["192.0.2.102", "192.0.2.103"], group="front")
+    cluster.write_routers()
+    del cluster.virtual_ips["shop/b"]
+    cluster.unreadable.append(unreadable("b"))
+    found = statuses(cluster.round(StatusKeeper()))
+    assert {each.name: each.status.address_summary for each in found}["b"] == "192.0.2.102 (+1)"
+
+
 def test_nobody_holds_it() -> None:
     """Without a holder routers have VRIDs and neither node nor interface."""
     cluster = web()

@@ -599,3 +599,18 @@ def test_a_report_that_makes_no_sense() -> None:
     """A subnet that cannot be read is left out, and the rest of the report counts."""
     router = elected(vip(), [speaker("n1", {"eth0": ["nonsense", "192.0.2.1/24"]})])
     assert set(slots_of(router)) == {"n1"}
+
+
+def test_owners_say_what_is_theirs() -> None:
+    """A VirtualRouter tells the members of a group apart: addresses in normal form, and gates."""
+    gate = {"name": "up", "tcpSocket": {"port": 80}}
+    members = [
+        vip("b", addresses=["2001:DB8:0::102", "192.0.2.102"], group="front", gates=[gate]),
+        vip("a", addresses=["192.0.2.101"], group="front", serviceRef={"name": "nginx"}),
+    ]
+    found = plan_of(members, lan(3))
+    owners = {each.key: each for each in router_of(found, "group.shop.front").spec.owners}
+    assert {key: (each.addresses, each.gates) for key, each in owners.items()} == {
+        "shop/a": (("192.0.2.101",), ("service/nginx",)),
+        "shop/b": (("2001:db8::102", "192.0.2.102"), ("up",)),
+    }

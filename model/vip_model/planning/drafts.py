@@ -54,7 +54,7 @@ class Draft:
         """NAMESPACE/NAME of those for whom it runs already."""
         if self.running is None:
             return frozenset()
-        return frozenset(f"{owner.namespace}/{owner.name}" for owner in self.running.spec.owners)
+        return frozenset(owner.key for owner in self.running.spec.owners)
 
     @property
     def held_addresses(self) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def elect(draft: Draft, site: Site) -> Election:
     contest = contest_of(draft, site, rungs, instances, gates)
     digest = "" if site.inputs.static else placement_digest(placement)
     spec = VirtualRouterSpec(
-        owners=owners_of(draft),
+        owners=owners_of(draft, static=site.inputs.static),
         revision=draft.allocated.spec.revision if draft.allocated else 0,
         epoch=draft.allocated.spec.epoch if draft.allocated else 0,
         bootstrap=_bootstrap(draft, site),

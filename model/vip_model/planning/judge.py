@@ -76,7 +76,7 @@ class Judge:
             if router.spec.retired or router.name not in wanted
         )
         self._owners = {
-            router.name: {f"{each.namespace}/{each.name}" for each in router.spec.owners}
+            router.name: {each.key for each in router.spec.owners}
             for router in inputs.allocated or ()
         }
 

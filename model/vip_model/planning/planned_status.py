@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vip_model.resources.metadata import Condition
@@ -57,7 +58,11 @@ class PlannedStatus:
 
 def address_summary(virtual_ip: VirtualIP) -> str:
     """Return the first address and how many more there are: 192.0.2.100 (+1)."""
-    addresses = virtual_ip.spec.addresses
+    return in_short(virtual_ip.spec.addresses)
+
+
+def in_short(addresses: Sequence[str]) -> str:
+    """Return the first of some addresses and how many more there are: 192.0.2.100 (+1)."""
     if not addresses:
         return ""
     more = len(addresses) - 1

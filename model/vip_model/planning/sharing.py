@@ -66,7 +66,7 @@ def what_stays(running: VirtualRouter, draft: Draft) -> VirtualRouter:
         return running
     spec = msgspec.structs.replace(
         running.spec,
-        owners=owners_of(draft),
+        owners=owners_of(draft, static=False),
         instances=instances,
         gates=gates_of(draft, static=False),
     )
@@ -91,15 +91,31 @@ def gates_of(draft: Draft, *, static: bool) -> tuple[Gate, ...]:
     return tuple({gate.name: gate for gate in (*held, *wanted)}.values())
 
 
-def owners_of(draft: Draft) -> tuple[Owner, ...]:
-    """Return the members, and the owners whose part stays."""
-    found = {(each.namespace, each.metadata.name): each.metadata.uid for each in draft.members}
+def owners_of(draft: Draft, *, static: bool) -> tuple[Owner, ...]:
+    """Return the members, and the owners whose part stays, each with what is its own."""
+    found = {each.key: _owner(each, static=static) for each in draft.members}
     for owner in draft.running.spec.owners if draft.running else ():
-        if f"{owner.namespace}/{owner.name}" in draft.staying:
-            found.setdefault((owner.namespace, owner.name), owner.uid)
-    return tuple(
-        Owner(namespace=namespace, name=name, uid=uid)
-        for (namespace, name), uid in sorted(found.items())
+        if owner.key in draft.staying:
+            found.setdefault(owner.key, _without(owner, draft.given_up))
+    return tuple(sorted(found.values(), key=lambda each: (each.namespace, each.name)))
+
+
+def _owner(virtual_ip: VirtualIP, *, static: bool) -> Owner:
+    gates = {gate.name for gate in virtual_ip.spec.gates} if static else gate_names(virtual_ip)
+    return Owner(
+        namespace=virtual_ip.namespace,
+        name=virtual_ip.metadata.name,
+        uid=virtual_ip.metadata.uid,
+        addresses=tuple(str(each) for each in normalised(virtual_ip.spec.addresses)),
+        gates=tuple(sorted(gates)),
+    )
+
+
+def _without(owner: Owner, given_up: frozenset[str]) -> Owner:
+    return msgspec.structs.replace(
+        owner,
+        addresses=tuple(one for one in owner.addresses if one not in given_up),
+        gates=tuple(one for one in owner.gates if one not in given_up),
     )
 
 
@@ -186,7 +202,7 @@ def _crowding(draft: Draft, locator: Locator) -> Iterator[Finding]:
     sizes = Counter((locator.network_of(each), family_of(each)) for each in addresses)
     for (_network, family), count in sizes.items():
         yield from too_many_addresses(draft, family, count)
-    yield from too_many_owners(draft, len(owners_of(draft)))
+    yield from too_many_owners(draft, len(owners_of(draft, static=False)))
     gates = gates_of(draft, static=False)
     yield from too_many_gates(draft, len(gates))
     if draft.members and failing.writes_costs(gates):

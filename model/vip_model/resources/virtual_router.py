@@ -10,28 +10,62 @@ from vip_model.resources.base import Limits, Part, described
 from vip_model.resources.enums import Handover, UnlistedNodes
 from vip_model.resources.gate import Gate
 from vip_model.resources.metadata import ObjectMeta
-from vip_model.resources.vrrp import DEFAULT_START_DELAY_SECONDS
+from vip_model.resources.vrrp import (
+    DEFAULT_START_DELAY_SECONDS,
+    HIGHEST_INTERVAL_MILLISECONDS,
+    LOWEST_INTERVAL_MILLISECONDS,
+)
 from vip_model.vocabulary import FAILING_PRIORITIES, Checksum, Family, PreemptionMode
 
 _VRID = Limits(minimum=1, maximum=255)
 MOST_ITEMS = 256
 MOST_INSTANCES = 16
 _MANY = Limits(max_length=MOST_ITEMS)
+# A pattern and no rule: the API server refuses rules that could be asked 256 times 256 times.
+_FIRST_OCTET = r"([1-9]|[1-9][0-9]|1[01][0-9]|12[0-689]|1[3-9][0-9]|2[01][0-9]|22[0-3])"
+_OCTET = r"([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
+_FIRST_GROUP = r"([0-9A-Ea-e][0-9A-Fa-f]{0,3}|[Ff]([0-9A-Ea-e][0-9A-Fa-f]{0,2})?)?"
+_ADDRESS = Limits(
+    min_length=1,
+    max_length=45,
+    pattern=rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}|{_FIRST_GROUP}(:[0-9A-Fa-f]{{0,4}}){{2,7}}",
+    pattern_in_words="a unicast IPv4 or IPv6 address without a prefix length",
+)
+_SECONDS = Limits(minimum=0, maximum=3600)
 
 
 class Owner(Part, frozen=True, kw_only=True):
-    """A VirtualIP that the election is for."""
+    """A VirtualIP that the election is for, and what in it is the VirtualIP's own."""
 
     namespace: Annotated[str, described("Its namespace.")]
     name: Annotated[str, described("Its name.")]
     uid: Annotated[str, described("Its uid; empty without an API server.")] = ""
+    addresses: Annotated[
+        tuple[str, ...], described("Its addresses among those of the instances.", _MANY)
+    ] = ()
+    gates: Annotated[
+        tuple[str, ...], described("Names of its gates; others may have the same.", _MANY)
+    ] = ()
+
+    @property
+    def key(self) -> str:
+        """NAMESPACE/NAME."""
+        return f"{self.namespace}/{self.name}"
 
 
 class Timing(Part, frozen=True, kw_only=True):
     """Times of the election."""
 
     advertisement_interval_milliseconds: Annotated[
-        int, described("Advertisement_Interval.", Limits(minimum=10, maximum=40_950))
+        int,
+        described(
+            "Advertisement_Interval.",
+            Limits(
+                minimum=LOWEST_INTERVAL_MILLISECONDS,
+                maximum=HIGHEST_INTERVAL_MILLISECONDS,
+                multiple_of=10,
+            ),
+        ),
     ] = 1000
     step: Annotated[
         int,
@@ -50,7 +84,7 @@ class Timing(Part, frozen=True, kw_only=True):
         described(
             "How long after its start a node that takes over from silence is provisional; without "
             "health bands it does not take over for so long.",
-            Limits(minimum=0),
+            _SECONDS,
         ),
     ] = DEFAULT_START_DELAY_SECONDS
 
@@ -59,7 +93,7 @@ class RouterPreemption(Part, frozen=True, kw_only=True):
     """Preempt_Mode as it was decided; never Auto."""
 
     mode: Annotated[PreemptionMode, described("Always, Never or Delayed.")] = PreemptionMode.NEVER
-    delay_seconds: Annotated[int, described("Only with Delayed.", Limits(minimum=0))] = 0
+    delay_seconds: Annotated[int, described("Only with Delayed.", _SECONDS)] = 0
 
 
 class RouterInstance(Part, frozen=True, kw_only=True):
@@ -77,7 +111,11 @@ class RouterInstance(Part, frozen=True, kw_only=True):
         described("Patterns, best first; empty: the interfaces in the subnet.", _MANY),
     ] = ()
     addresses: Annotated[
-        tuple[str, ...], described("Virtual addresses, without a prefix length.", _MANY)
+        tuple[str, ...],
+        described(
+            "Virtual addresses, without a prefix length.",
+            Limits(min_length=1, max_length=MOST_ITEMS, items=_ADDRESS),
+        ),
     ]
 
 
@@ -86,7 +124,7 @@ class AdvertSource(Part, frozen=True, kw_only=True):
 
     interface: Annotated[str, described("Its interface; empty in static mode.")] = ""
     family: Annotated[Family, described("Address family.")]
-    address: Annotated[str, described("The address.")]
+    address: Annotated[str, described("The address.", _ADDRESS)]
 
 
 class Candidate(Part, frozen=True, kw_only=True):
@@ -129,7 +167,8 @@ class VirtualRouterSpec(Part, frozen=True, kw_only=True):
         bool, described("An IPv6 instance gets a link-local address.")
     ] = True
     additional_peers: Annotated[
-        tuple[str, ...], described("Routers that are not ours.", _MANY)
+        tuple[str, ...],
+        described("Routers that are not ours.", Limits(max_length=MOST_ITEMS, items=_ADDRESS)),
     ] = ()
     instances: Annotated[
         tuple[RouterInstance, ...],
@@ -157,6 +196,11 @@ class VirtualRouter(Part, frozen=True, kw_only=True):
     def name(self) -> str:
         """vip.NAMESPACE.NAME or group.NAMESPACE.GROUP."""
         return self.metadata.name
+
+    @property
+    def owners(self) -> dict[str, Owner]:
+        """Its owners by NAMESPACE/NAME."""
+        return {owner.key: owner for owner in self.spec.owners}
 
     @property
     def display_name(self) -> str:

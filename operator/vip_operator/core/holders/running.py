@@ -37,6 +37,21 @@ class RunningRouter:
     routers: tuple[RouterSummary, ...]
     candidates: CandidatesSummary
 
+    def routers_of(self, virtual_ip: str) -> tuple[RouterSummary, ...]:
+        """Return those that carry an address of a VirtualIP; all where it is not known which."""
+        own = set(addresses_of(self.router, virtual_ip))
+        pairs = zip(self.router.spec.instances, self.routers, strict=True)
+        found = tuple(one for instance, one in pairs if not own.isdisjoint(instance.addresses))
+        return found or self.routers
+
+
+def addresses_of(router: VirtualRouter, virtual_ip: str) -> tuple[str, ...]:
+    """Return the addresses of one owner, by NAMESPACE/NAME; all where a record has none."""
+    owner = router.owners.get(virtual_ip)
+    if owner is not None and owner.addresses:
+        return owner.addresses
+    return tuple(one for each in router.spec.instances for one in each.addresses)
+
 
 class RunningKeeper:
     """Looks at all elections; remembers what only time tells."""
@@ -100,11 +115,7 @@ def not_retired(plan: Plan) -> Iterable[VirtualRouter]:
 
 def by_owner(routers: Iterable[VirtualRouter]) -> dict[str, VirtualRouter]:
     """Return the election of each VirtualIP that has one, by NAMESPACE/NAME of it."""
-    return {
-        f"{owner.namespace}/{owner.name}": router
-        for router in routers
-        for owner in router.spec.owners
-    }
+    return {owner.key: router for router in routers for owner in router.spec.owners}
 
 
 def _router_summaries(

@@ -70,15 +70,18 @@ def not_running(generation: int) -> list[Condition]:
 
 
 def running(
+    virtual_ip: str,
     router: VirtualRouter,
     holding: Holding,
     found: Sequence[Situation],
     generation: int,
+    *,
     speaker_trouble: str = "",
 ) -> list[Condition]:
     """Return Bound, Ready, Contested and Stalled of a VirtualIP that has an election.
 
     Args:
+        virtual_ip: NAMESPACE/NAME.
         router: the election.
         holding: who holds it.
         found: its candidates.
@@ -91,7 +94,7 @@ def running(
     bound = _condition(BOUND, status, reason, message, generation)
     return [
         bound,
-        _ready(bound, holding.holder, generation),
+        _ready(virtual_ip, router, bound, holding.holder),
         _contested(holding, generation),
         _stalled(found, generation),
     ]
@@ -175,15 +178,25 @@ def _why_nobody(router: VirtualRouter, found: Sequence[Situation]) -> tuple[Reas
     return Reason.ELECTING, "no candidate has taken it yet"
 
 
-def _ready(bound: Condition, holder: Claim | None, generation: int) -> Condition:
+def _ready(
+    virtual_ip: str, router: VirtualRouter, bound: Condition, holder: Claim | None
+) -> Condition:
     """Return Ready; while it is not bound, for the reason of that: listings show only this one."""
+    generation = bound.observed_generation
     if bound.status != TRUE or holder is None:
         return _condition(READY, FALSE, bound.reason, bound.message, generation)
     if holder.failing_gates:
-        text = f"{gates_failing(holder.failing_gates)} on {holder.node}"
+        names = [_gate_of(router, virtual_ip, name) for name in holder.failing_gates]
+        text = f"{gates_failing(names)} on {holder.node}"
         return _condition(READY, FALSE, Reason.GATES_FAILING, text, generation)
     text = f"the gates pass on {holder.node}"
     return _condition(READY, TRUE, Reason.GATES_PASSING, text, generation)
+
+
+def _gate_of(router: VirtualRouter, virtual_ip: str, gate: str) -> str:
+    """Return the name of a gate, and whose it is where it is another VirtualIP's of the group."""
+    owners = [owner.key for owner in router.spec.owners if gate in owner.gates]
+    return f"{gate} of {owners[0]}" if owners and virtual_ip not in owners else gate
 
 
 def _contested(holding: Holding, generation: int) -> Condition:

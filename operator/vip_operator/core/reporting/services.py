@@ -14,7 +14,7 @@ from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.addresses import normalised
 from vip_model.vocabulary import Reason
 from vip_operator.core.changes import SetIngress
-from vip_operator.core.holders.running import RunningRouter
+from vip_operator.core.holders.running import RunningRouter, addresses_of
 from vip_operator.core.known.round_inputs import Facts
 from vip_operator.core.known.snapshot import ServiceObject
 from vip_operator.core.reporting.publication import Publication
@@ -123,9 +123,10 @@ def _wishes(facts: Facts, routers: Mapping[str, VirtualRouter]) -> _Wishes:
             if reference is not None:
                 accepted.setdefault((namespace, reference.name), []).append((name, addresses))
         else:
-            kept.setdefault(namespace, []).append((name, _carried(routers.get(virtual_ip.key))))
+            carried = _carried(virtual_ip.key, routers)
+            kept.setdefault(namespace, []).append((name, carried))
     for unreadable in facts.snapshot.unreadable:
-        carried = _carried(routers.get(unreadable.key))
+        carried = _carried(unreadable.key, routers)
         kept.setdefault(unreadable.namespace, []).append((unreadable.name, carried))
     return _Wishes(accepted, kept, spoken_for)
 
@@ -144,8 +145,11 @@ def _addresses(virtual_ip: VirtualIP) -> tuple[str, ...]:
     return tuple(str(address) for address in normalised(virtual_ip.spec.addresses))
 
 
-def _carried(router: VirtualRouter | None) -> frozenset[str]:
-    return frozenset(_every_address(router)) if router is not None else frozenset()
+def _carried(virtual_ip: str, routers: Mapping[str, VirtualRouter]) -> frozenset[str]:
+    router = routers.get(virtual_ip)
+    if router is None:
+        return frozenset()
+    return frozenset(str(one) for one in normalised(addresses_of(router, virtual_ip)))
 
 
 def _every_address(router: VirtualRouter) -> Iterator[str]:

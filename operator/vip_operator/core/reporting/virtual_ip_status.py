@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from vip_model.planning.planned_status import PlannedStatus
+from vip_model.planning.planned_status import PlannedStatus, in_short
 from vip_model.resources.metadata import Condition
 from vip_model.resources.virtual_ip import CandidatesSummary, VirtualIP, VirtualIPStatus
 from vip_operator.core.changes import SetStatus, StatusChange
+from vip_operator.core.holders.earlier import Told
 from vip_operator.core.holders.holder import NOBODY
-from vip_operator.core.holders.running import RunningKeeper, RunningRouter, by_owner, not_retired
+from vip_operator.core.holders.running import (
+    RunningKeeper,
+    RunningRouter,
+    addresses_of,
+    by_owner,
+    not_retired,
+)
 from vip_operator.core.known.round_inputs import STALE_AFTER_NS, Facts, Heartbeat
 from vip_operator.core.known.snapshot import UnreadableVirtualIP
 from vip_operator.core.known.speaker_reports import Reports, gather
@@ -50,13 +57,16 @@ class StatusKeeper:
         self._services = ServiceKeeper(load_balancer_class)
         self._elections = RunningKeeper()
         self._announcer = Announcer()
+        self._told: Told | None = None
 
     def round(self, facts: Facts) -> StatusRound:
         """Return what must be written, given what is there."""
         routers = by_owner(not_retired(facts.plan))
-        told = told_by(facts.snapshot, {key: router.name for key, router in routers.items()})
+        if self._told is None:  # later statuses are our own
+            names = {key: router.name for key, router in routers.items()}
+            self._told = told_by(facts.snapshot, names)
         reports = gather(facts.snapshot.speakers)
-        elections, lag_due_ns = self._elections.round(facts, reports, told)
+        elections, lag_due_ns = self._elections.round(facts, reports, self._told)
         by_key = {key: elections[router.name] for key, router in routers.items()}
         judged = [*_readable(facts, by_key), *_unreadable(facts, by_key)]
         events, event_due_ns = self._announce(facts, judged, reports)
@@ -99,7 +109,12 @@ def _judge(
 ) -> _Judged:
     before, metadata = virtual_ip.status, virtual_ip.metadata
     status = _status(
-        conditions.accepted(planned), election, before.conditions, planned.address_summary, facts
+        virtual_ip.key,
+        conditions.accepted(planned),
+        election,
+        before.conditions,
+        addresses=planned.address_summary,
+        facts=facts,
     )
     subject = Subject(
         namespace=virtual_ip.namespace,
@@ -126,9 +141,9 @@ def _judge_unreadable(
     virtual_ip: UnreadableVirtualIP, election: RunningRouter | None, facts: Facts
 ) -> _Judged:
     before = decoded(virtual_ip)
-    addresses = _address_summary(election)
+    addresses = _address_summary(virtual_ip.key, election)
     accepted = conditions.unreadable(virtual_ip.problems, virtual_ip.generation)
-    status = _status(accepted, election, before, addresses, facts)
+    status = _status(virtual_ip.key, accepted, election, before, addresses=addresses, facts=facts)
     subject = Subject(
         namespace=virtual_ip.namespace,
         name=virtual_ip.name,
@@ -148,9 +163,11 @@ def _judge_unreadable(
 
 
 def _status(
+    virtual_ip: str,
     accepted: Condition,
     election: RunningRouter | None,
     before: Sequence[Condition],
+    *,
     addresses: str,
     facts: Facts,
 ) -> VirtualIPStatus:
@@ -161,18 +178,19 @@ def _status(
         found = [
             accepted,
             *conditions.running(
+                virtual_ip,
                 election.router,
                 election.holding,
                 election.situations,
                 generation,
-                facts.snapshot.speaker_trouble,
+                speaker_trouble=facts.snapshot.speaker_trouble,
             ),
         ]
     return VirtualIPStatus(
         observed_generation=generation,
         address_summary=addresses,
         active_node=election.holding.node if election is not None else "",
-        routers=election.routers if election is not None else (),
+        routers=election.routers_of(virtual_ip) if election is not None else (),
         candidates=election.candidates if election is not None else CandidatesSummary(),
         conditions=conditions.merged(before, found, facts.now.utc),
     )
@@ -188,9 +206,11 @@ def _change(subject: Subject, resource_version: str, status: VirtualIPStatus) ->
     )
 
 
-def _address_summary(election: RunningRouter | None) -> str:
-    """Return the addresses that run for it, if those are of one VirtualIP."""
-    if election is None or len(election.router.spec.owners) != 1:
+def _address_summary(virtual_ip: str, election: RunningRouter | None) -> str:
+    """Return the addresses that run for it; empty where it is not known which those are."""
+    owner = election.router.owners.get(virtual_ip) if election is not None else None
+    if election is None or owner is None:
         return ""
-    first, *more = [one for each in election.router.spec.instances for one in each.addresses]
-    return f"{first} (+{len(more)})" if more else first
+    is_alone = len(election.router.spec.owners) == 1
+    found = addresses_of(election.router, virtual_ip) if owner.addresses or is_alone else ()
+    return in_short(found)
