@@ -178,9 +178,16 @@ def test_a_node_whose_address_the_plan_does_not_know_is_not_a_second_holder(
         one.await_state("Active")
         host.ip("address", "delete", f"{host.ipv4}/24", "dev", "eth0")
         host.ip("address", "add", "192.0.2.21/24", "dev", "eth0")
-        waiting = one.await_state("Initialize")
-        assert waiting["reason"] == "SourceChanged"
-        assert "192.0.2.21" in waiting["message"]
+        until(
+            "the new address to be named",
+            lambda: (
+                (found := one.router(SHOWN)) is not None
+                and (found["state"], found["reason"]) == ("Initialize", "SourceChanged")
+                and "192.0.2.21" in found["message"]
+            ),
+            6,
+            show=lambda: one.router(SHOWN),
+        )
         two.await_state("Active", TAKEOVER_SECONDS)
         throughout("one holder", lambda: fresh_lan.holders(VIP) in ([], ["n2"]), 4.0)
         plan("192.0.2.21")
