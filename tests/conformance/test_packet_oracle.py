@@ -16,8 +16,9 @@ from scapy.layers.vrrp import VRRPv3
 from scapy.utils import checksum
 
 from support.vrrp_strategies import group_of, repeatable, sourced_advertisements
+from vip_model.vocabulary import Checksum
 from vip_speaker.vrrp.config import Address
-from vip_speaker.vrrp.packet import Advertisement, ChecksumForm, decode, encode
+from vip_speaker.vrrp.packet import Advertisement, decode, encode
 
 IPV4_ADDRESSES = [f"192.0.2.{last}" for last in range(100, 120)]
 IPV6_ADDRESSES = ["fe80::100", *(f"2001:db8::{last:x}" for last in range(100, 119))]
@@ -87,6 +88,6 @@ def test_message_only_form_against_scapys_checksum(
     source, advertisement = sourced
     if source.version == 6:
         return
-    message = encode(advertisement, source, group_of(source), ChecksumForm.MESSAGE_ONLY)
+    message = encode(advertisement, source, group_of(source), Checksum.MESSAGE_ONLY)
     without = message[:6] + b"\0\0" + message[8:]
     assert checksum(without) == int.from_bytes(message[6:8])

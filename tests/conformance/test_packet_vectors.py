@@ -11,9 +11,9 @@ from ipaddress import ip_address
 import pytest
 
 from support.vrrp_strategies import group_of
+from vip_model.vocabulary import Checksum
 from vip_speaker.vrrp.packet import (
     Advertisement,
-    ChecksumForm,
     Decoded,
     DecodeError,
     DropReason,
@@ -25,55 +25,55 @@ VECTORS = {
     "scapy-IPv4[5.2.8]": (
         "3102fe02 0001b25e 14000102 14000103",
         "20.0.0.3",
-        ChecksumForm.PSEUDO_HEADER,
+        Checksum.PSEUDO_HEADER,
         (2, 254, 10_000_000, ["20.0.1.2", "20.0.1.3"]),
     ),
     "scapy-IPv4-message-only[5.2.8]": (
         "3102fe02 0001a6f4 14000102 14000103",
         "20.0.0.3",
-        ChecksumForm.MESSAGE_ONLY,
+        Checksum.MESSAGE_ONLY,
         (2, 254, 10_000_000, ["20.0.1.2", "20.0.1.3"]),
     ),
     "holo-IPv4-pseudo-header[5.2.8]": (
         "31011402 0001b95b 0a000105 0a000106",
         "10.0.1.2",
-        ChecksumForm.PSEUDO_HEADER,
+        Checksum.PSEUDO_HEADER,
         (1, 20, 10_000_000, ["10.0.1.5", "10.0.1.6"]),
     ),
     "holo-IPv4[5.2.8]": (
         "31011402 0001a4f0 0a000105 0a000106",
         "10.0.1.2",
-        ChecksumForm.MESSAGE_ONLY,
+        Checksum.MESSAGE_ONLY,
         (1, 20, 10_000_000, ["10.0.1.5", "10.0.1.6"]),
     ),
     "computed-IPv4[5.2.8]": (
         "31336401 00640568 c0000264",
         "192.0.2.11",
-        ChecksumForm.PSEUDO_HEADER,
+        Checksum.PSEUDO_HEADER,
         (51, 100, 1_000_000_000, ["192.0.2.100"]),
     ),
     "computed-IPv4-message-only[5.2.8]": (
         "31336401 0064a802 c0000264",
         "192.0.2.11",
-        ChecksumForm.MESSAGE_ONLY,
+        Checksum.MESSAGE_ONLY,
         (51, 100, 1_000_000_000, ["192.0.2.100"]),
     ),
     "scapy-IPv6[5.2.8]": (
         "3102fe02 0001481b 20010db8000000000000000000000002 20010db8000000000000000000000003",
         "2001:db8::1",
-        ChecksumForm.PSEUDO_HEADER,
+        Checksum.PSEUDO_HEADER,
         (2, 254, 10_000_000, ["2001:db8::2", "2001:db8::3"]),
     ),
     "holo-IPv6[5.2.8]": (
         "31011601 0001b57f 20010db8000000000000000003707334",
         "fe80::200:5eff:fe00:201",
-        ChecksumForm.PSEUDO_HEADER,
+        Checksum.PSEUDO_HEADER,
         (1, 22, 10_000_000, ["2001:db8::370:7334"]),
     ),
     "computed-IPv6[5.2.8]": (
         "31336402 00643dfd fe800000000000000000000000000100 20010db8000000000000000000000100",
         "fe80::1",
-        ChecksumForm.PSEUDO_HEADER,
+        Checksum.PSEUDO_HEADER,
         (51, 100, 1_000_000_000, ["fe80::100", "2001:db8::100"]),
     ),
 }
@@ -91,7 +91,7 @@ def advertisement_of(fields: Fields) -> Advertisement:
 
 
 @vectors
-def test_encode(message: str, source: str, form: ChecksumForm, fields: Fields) -> None:
+def test_encode(message: str, source: str, form: Checksum, fields: Fields) -> None:
     """The fields are written as the published bytes."""
     address = ip_address(source)
     encoded = encode(advertisement_of(fields), address, group_of(address), form)
@@ -99,7 +99,7 @@ def test_encode(message: str, source: str, form: ChecksumForm, fields: Fields) -
 
 
 @vectors
-def test_decode(message: str, source: str, form: ChecksumForm, fields: Fields) -> None:
+def test_decode(message: str, source: str, form: Checksum, fields: Fields) -> None:
     """The published bytes are read as their fields and their checksum form."""
     address = ip_address(source)
     decoded = decode(bytes.fromhex(message), address, group_of(address), 255)

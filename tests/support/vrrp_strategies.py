@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from vip_model.vocabulary import Checksum
 from vip_speaker.vrrp.config import Address
-from vip_speaker.vrrp.packet import GROUP_IPV4, GROUP_IPV6, Advertisement, ChecksumForm
+from vip_speaker.vrrp.packet import GROUP_IPV4, GROUP_IPV6, Advertisement
 
 # The same examples in every run: a gate must not be red by chance. The simulation ring is the
 # place for new seeds. No deadline, since the machine may be busy.
@@ -16,7 +17,7 @@ repeatable = settings(derandomize=True, deadline=None, max_examples=200)
 
 ipv4_addresses = st.integers(0, 2**32 - 1).map(IPv4Address)
 ipv6_addresses = st.integers(0, 2**128 - 1).map(IPv6Address)
-checksum_forms = st.sampled_from(ChecksumForm)
+checksum_forms = st.sampled_from(Checksum)
 
 
 def group_of(source: Address) -> Address:

@@ -18,12 +18,12 @@ from support.vrrp_strategies import (
     repeatable,
     sourced_advertisements,
 )
+from vip_model.vocabulary import Checksum
 from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import (
     GROUP_IPV4,
     GROUP_IPV6,
     Advertisement,
-    ChecksumForm,
     DecodeError,
     DropReason,
     decode,
@@ -37,9 +37,9 @@ VALID_IPV6 = Advertisement(
     51, 100, 1_000_000_000, (IPv6Address("fe80::100"), IPv6Address("2001:db8::100"))
 )
 SAMPLES = {
-    "IPv4-pseudo-header": (VALID, SOURCE, ChecksumForm.PSEUDO_HEADER),
-    "IPv4-message-only": (VALID, SOURCE, ChecksumForm.MESSAGE_ONLY),
-    "IPv6": (VALID_IPV6, SOURCE_IPV6, ChecksumForm.PSEUDO_HEADER),
+    "IPv4-pseudo-header": (VALID, SOURCE, Checksum.PSEUDO_HEADER),
+    "IPv4-message-only": (VALID, SOURCE, Checksum.MESSAGE_ONLY),
+    "IPv6": (VALID_IPV6, SOURCE_IPV6, Checksum.PSEUDO_HEADER),
 }
 samples = pytest.mark.parametrize(
     ("advertisement", "source", "form"), SAMPLES.values(), ids=SAMPLES
@@ -61,7 +61,7 @@ def flip(message: bytes, bit: int) -> bytes:
     return changed.to_bytes(len(message))
 
 
-def flip_is_hidden(message: bytes, bit: int, form: ChecksumForm, source: Address) -> bool:
+def flip_is_hidden(message: bytes, bit: int, form: Checksum, source: Address) -> bool:
     """Whether that flip turns a checksum of one IPv4 form into a valid one of the other.
 
     A flip adds or takes away a power of two; it stays unseen if that is just the pseudo-header's
@@ -72,13 +72,13 @@ def flip_is_hidden(message: bytes, bit: int, form: ChecksumForm, source: Address
     was_set = message[bit // 8] >> (7 - bit % 8) & 1
     change = (-1 if was_set else 1) * (1 << 15 - bit % 16)
     pseudo_header = int(source) + int(GROUP_IPV4) + 112 + len(message)
-    hiding = pseudo_header if form is ChecksumForm.PSEUDO_HEADER else -pseudo_header
+    hiding = pseudo_header if form is Checksum.PSEUDO_HEADER else -pseudo_header
     return (change - hiding) % 65535 == 0
 
 
 @samples
 def test_truncation_at_every_length_is_rejected(
-    advertisement: Advertisement, source: Address, form: ChecksumForm
+    advertisement: Advertisement, source: Address, form: Checksum
 ) -> None:
     """No beginning of a message passes for a message."""
     message = encode(advertisement, source, group_of(source), form)
@@ -92,7 +92,7 @@ def test_truncation_at_every_length_is_rejected(
 @samples
 @pytest.mark.parametrize("extra", [1, 2, 4, 16])
 def test_bytes_after_the_message_are_rejected(
-    advertisement: Advertisement, source: Address, form: ChecksumForm, extra: int
+    advertisement: Advertisement, source: Address, form: Checksum, extra: int
 ) -> None:
     """Zero bytes, which no checksum can see, do not pass as the end of a message."""
     message = encode(advertisement, source, group_of(source), form)
@@ -101,7 +101,7 @@ def test_bytes_after_the_message_are_rejected(
 
 @samples
 def test_every_single_bit_flip_is_rejected(
-    advertisement: Advertisement, source: Address, form: ChecksumForm
+    advertisement: Advertisement, source: Address, form: Checksum
 ) -> None:
     """One damaged bit anywhere is noticed; these sources hide none of them."""
     message = encode(advertisement, source, group_of(source), form)
@@ -117,7 +117,7 @@ def test_every_single_bit_flip_is_rejected(
     place=st.floats(0, 1, exclude_max=True),
 )
 def test_bit_flip_passes_only_where_the_two_forms_hide_it(
-    sourced: tuple[Address, Advertisement], form: ChecksumForm, place: float
+    sourced: tuple[Address, Advertisement], form: Checksum, place: float
 ) -> None:
     """A damaged bit is accepted exactly where the checksum forms differ by just that bit."""
     source, advertisement = sourced
@@ -137,17 +137,17 @@ def test_the_rare_source_that_hides_a_flip() -> None:
     # a word, such as the reserved bit that is set here.
     rest = (0x4000 - int(GROUP_IPV4) - 112 - length) % 65535
     source = IPv4Address(0x0A000000 + (rest - 0x0A000000) % 65535)
-    message = encode(VALID, source, GROUP_IPV4, ChecksumForm.PSEUDO_HEADER)
+    message = encode(VALID, source, GROUP_IPV4, Checksum.PSEUDO_HEADER)
     bit = 4 * 8 + 1
-    assert flip_is_hidden(message, bit, ChecksumForm.PSEUDO_HEADER, source)
+    assert flip_is_hidden(message, bit, Checksum.PSEUDO_HEADER, source)
     decoded = decode(flip(message, bit), source, GROUP_IPV4, 255)
-    assert (decoded.advertisement, decoded.form) == (VALID, ChecksumForm.MESSAGE_ONLY)
+    assert (decoded.advertisement, decoded.form) == (VALID, Checksum.MESSAGE_ONLY)
 
 
 @samples
 @pytest.mark.parametrize("reserved", range(1, 16))
 def test_reserved_bits_are_ignored(
-    advertisement: Advertisement, source: Address, form: ChecksumForm, reserved: int
+    advertisement: Advertisement, source: Address, form: Checksum, reserved: int
 ) -> None:
     """Reserved bits under a checksum that covers them change nothing (RFC 9568 §5.2.6)."""
     message = bytearray(encode(advertisement, source, group_of(source), form))
@@ -162,7 +162,7 @@ def test_reserved_bits_are_ignored(
 
 @samples
 def test_form_that_matched_is_told(
-    advertisement: Advertisement, source: Address, form: ChecksumForm
+    advertisement: Advertisement, source: Address, form: Checksum
 ) -> None:
     """Both IPv4 forms are accepted and told apart; IPv6 has one."""
     message = encode(advertisement, source, group_of(source), form)
@@ -207,7 +207,7 @@ def test_arbitrary_bytes_raise_nothing_but_decode_error(
     form=checksum_forms,
 )
 def test_what_is_accepted_can_be_said(
-    sourced: tuple[Address, Advertisement], patch: dict[int, int], form: ChecksumForm
+    sourced: tuple[Address, Advertisement], patch: dict[int, int], form: Checksum
 ) -> None:
     """Every message that is accepted, damaged or not, has fields that encode accepts too."""
     source, advertisement = sourced

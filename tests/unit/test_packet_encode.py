@@ -15,12 +15,12 @@ from support.vrrp_strategies import (
     repeatable,
     sourced_advertisements,
 )
+from vip_model.vocabulary import Checksum
 from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.packet import (
     GROUP_IPV4,
     GROUP_IPV6,
     Advertisement,
-    ChecksumForm,
     decode,
     encode,
 )
@@ -74,13 +74,13 @@ def test_fields_at_their_limits_are_written() -> None:
 def test_pseudo_header_is_the_default_form() -> None:
     """Without a word about it the checksum has the form that keepalived and FRR expect."""
     default = encode(VALID, SOURCE, GROUP_IPV4)
-    assert default == encode(VALID, SOURCE, GROUP_IPV4, ChecksumForm.PSEUDO_HEADER)
-    assert default != encode(VALID, SOURCE, GROUP_IPV4, ChecksumForm.MESSAGE_ONLY)
+    assert default == encode(VALID, SOURCE, GROUP_IPV4, Checksum.PSEUDO_HEADER)
+    assert default != encode(VALID, SOURCE, GROUP_IPV4, Checksum.MESSAGE_ONLY)
 
 
 @repeatable
 @given(sourced=sourced_advertisements(), form=checksum_forms)
-def test_round_trip(sourced: tuple[Address, Advertisement], form: ChecksumForm) -> None:
+def test_round_trip(sourced: tuple[Address, Advertisement], form: Checksum) -> None:
     """Whatever is encoded decodes to itself, in either form (M5)."""
     source, advertisement = sourced
     group = group_of(source)
@@ -94,7 +94,7 @@ def test_ipv6_knows_one_checksum_form(sourced: tuple[Address, Advertisement]) ->
     """The form changes an IPv4 message and never an IPv6 message."""
     source, advertisement = sourced
     group = group_of(source)
-    forms = {encode(advertisement, source, group, form) for form in ChecksumForm}
+    forms = {encode(advertisement, source, group, form) for form in Checksum}
     # The two IPv4 forms agree where the pseudo-header's sum is zero, as one's complement has it.
     pseudo_header = int(source) + int(group) + 112 + 8 + 4 * len(advertisement.addresses)
     assert len(forms) == (1 if source.version == 6 or pseudo_header % 65535 == 0 else 2)

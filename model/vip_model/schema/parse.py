@@ -68,6 +68,7 @@ class Parsed:
         ignored: documents of other kinds: "Deployment shop/web (vip.yaml)".
         problems: what could not be read.
         origins: KIND NAMESPACE/NAME to where it was read.
+        unreadable: NAMESPACE/NAME of VirtualIPs that are there and could not be read.
     """
 
     virtual_ips: tuple[VirtualIP, ...]
@@ -78,12 +79,7 @@ class Parsed:
     ignored: tuple[str, ...]
     problems: tuple[Problem, ...]
     origins: Mapping[str, str]
-
-    @property
-    def unreadable(self) -> frozenset[str]:
-        """NAMESPACE/NAME of VirtualIPs that are there and could not be read."""
-        objects = (problem.object.split(" ", 1) for problem in self.problems)
-        return frozenset(name for kind, *names in objects if kind == "VirtualIP" for name in names)
+    unreadable: frozenset[str]
 
 
 def parse_document(content: object, origin: str = "", *, in_file: bool = False) -> Resource | None:
@@ -130,11 +126,14 @@ def parse_documents(documents: Iterable[tuple[str, object]]) -> Parsed:
     ignored: list[str] = []
     problems: list[Problem] = []
     origins: dict[str, str] = {}
+    unreadable: set[str] = set()
     for origin, content in _single(documents):
+        kind, key = _kind_and_key(content)
         try:
             resource = parse_document(content, origin, in_file=True)
         except ConfigError as error:
             problems += error.problems
+            unreadable |= {key} if kind == "VirtualIP" else set()
             continue
         if resource is None:
             ignored.append(f"{label_of(content)} ({origin})" if origin else label_of(content))
@@ -144,6 +143,7 @@ def parse_documents(documents: Iterable[tuple[str, object]]) -> Parsed:
             first = f" (first in {origins[label]})" if origins[label] else ""
             message = f"there are two documents of this name{first}: remove or rename one"
             problems.append(Problem(label, "metadata.name", message, origin))
+            unreadable |= {key} if kind == "VirtualIP" else set()
             continue
         origins[label] = origin
         found[type(resource)].append(resource)
@@ -156,13 +156,19 @@ def parse_documents(documents: Iterable[tuple[str, object]]) -> Parsed:
         ignored=tuple(ignored),
         problems=tuple(problems),
         origins=origins,
+        unreadable=frozenset(unreadable),
     )
 
 
 def label_of(content: object) -> str:
     """Return KIND NAMESPACE/NAME of a decoded document, as far as it says."""
+    return " ".join(filter(None, _kind_and_key(content)))
+
+
+def _kind_and_key(content: object) -> tuple[str, str]:
+    """Return the kind, and NAMESPACE/NAME or NAME, of a decoded document, as far as it says."""
     if not isinstance(content, Mapping):
-        return "Document"
+        return "Document", ""
     kind = content.get("kind")
     kind = kind if isinstance(kind, str) and kind else "Document"
     metadata = content.get("metadata")
@@ -172,7 +178,7 @@ def label_of(content: object) -> str:
     ours = _KINDS.get(kind)
     if ours is not None:
         namespace = (namespace or DEFAULT_NAMESPACE) if ours.namespaced else None
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+    return kind, f"{namespace}/{name}" if namespace else f"{name}"
 
 
 def _with_folded_names(resource: Resource) -> Resource:

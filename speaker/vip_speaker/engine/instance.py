@@ -13,7 +13,6 @@ from vip_speaker.vrrp.packet import (
     GROUP_IPV4,
     GROUP_IPV6,
     Advertisement,
-    ChecksumForm,
     DropReason,
     encode,
 )
@@ -37,7 +36,7 @@ class RunningInstance:
         self.channel = channel
         self.counters = counters
         self._interval_ns = interval_ns
-        self._form = ChecksumForm(checksum.value)
+        self._form = checksum
         # An advert changes only with its priority: each is encoded once.
         self._messages: dict[int, bytes] = {}
 

@@ -21,6 +21,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from vip_model.vocabulary import Checksum
 from vip_speaker.vrrp.checksum import internet_checksum, is_intact
 from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.timers import CENTISECOND_NS
@@ -41,17 +42,6 @@ _HEADER = struct.Struct("!BBBBHH")
 # The header without its checksum, and the checksum alone.
 _HEADER_START = struct.Struct("!BBBBH")
 _CHECKSUM = struct.Struct("!H")
-
-
-class ChecksumForm(enum.StrEnum):
-    """What an IPv4 checksum covers; with IPv6 it is always the first (RFC 9568 §5.2.8).
-
-    RFC 5798 was read as asking for the pseudo-header with IPv4 too, and what runs in the field
-    sends that; RFC 9568 covers the message only.
-    """
-
-    PSEUDO_HEADER = "PseudoHeader"
-    MESSAGE_ONLY = "MessageOnly"
 
 
 class DropReason(enum.StrEnum):
@@ -116,14 +106,14 @@ class Decoded:
     """An advertisement that passed every check, and the checksum form that matched."""
 
     advertisement: Advertisement
-    form: ChecksumForm
+    form: Checksum
 
 
 def encode(
     advertisement: Advertisement,
     source: Address,
     destination: Address,
-    form: ChecksumForm = ChecksumForm.PSEUDO_HEADER,
+    form: Checksum = Checksum.PSEUDO_HEADER,
 ) -> bytes:
     """Return the message without IP header, reserved bits 0 (RFC 9568 §5.2).
 
@@ -148,7 +138,7 @@ def encode(
     start = _encode_start(advertisement)
     listed = b"".join([address.packed for address in addresses])
     covered = int.from_bytes(start + listed)
-    if family == 6 or form is ChecksumForm.PSEUDO_HEADER:
+    if family == 6 or form is Checksum.PSEUDO_HEADER:
         length = _HEADER.size + len(listed)
         covered += _pseudo_header_sum(source, destination, length)
     return start + _CHECKSUM.pack(internet_checksum(covered)) + listed
@@ -229,13 +219,13 @@ def _check_shape(message: bytes, size: int) -> None:
         raise DecodeError(DropReason.COUNT_ZERO, "the message lists no address")
 
 
-def _matching_form(message: bytes, source: Address, destination: Address) -> ChecksumForm:
+def _matching_form(message: bytes, source: Address, destination: Address) -> Checksum:
     """Return what the checksum covers (RFC 9568 §5.2.8)."""
     covered = int.from_bytes(message)
     if is_intact(covered + _pseudo_header_sum(source, destination, len(message))):
-        return ChecksumForm.PSEUDO_HEADER
+        return Checksum.PSEUDO_HEADER
     if source.version == 4 and is_intact(covered):
-        return ChecksumForm.MESSAGE_ONLY
+        return Checksum.MESSAGE_ONLY
     detail = f"checksum {message[6:8].hex()} does not match the message"
     raise DecodeError(DropReason.CHECKSUM, detail)
 
