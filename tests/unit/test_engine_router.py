@@ -15,10 +15,12 @@ import pytest
 from support.engine_node import NODE, address, link, router, view
 from support.paper_node import PaperWorker, Scene, Silent, paper_node
 from vip_model.vocabulary import Reason, State
+from vip_speaker.engine.clock import WallClock
 from vip_speaker.engine.holdings import Holdings
 from vip_speaker.engine.placement import place
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import RouterRecord
+from vip_speaker.engine.status import routers
 from vip_speaker.linux.addresses import (
     AddressResult,
     AddressWorker,
@@ -468,6 +470,9 @@ def test_one_that_lost_its_address_first_listens_too(scene: Scene) -> None:
     scene.monitor.view = view(addresses=OTHER_SOURCE)
     one.network_changed(4 * SECOND)
     assert _state(one) is State.INITIALIZE
+    (shown,) = routers([one], {}, WallClock())
+    assert shown.reason == Reason.SOURCE_CHANGED
+    assert "192.0.2.21" in shown.message
     one.configure(4100 * MS, _planned("192.0.2.21", "192.0.2.12"))
     assert _state(one) is State.BACKUP
 
