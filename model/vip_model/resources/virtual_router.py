@@ -198,6 +198,11 @@ class VirtualRouter(Part, frozen=True, kw_only=True):
         return self.metadata.name
 
     @property
+    def is_group(self) -> bool:
+        """Whether it is for a group, and not for one VirtualIP alone."""
+        return self.name.partition(".")[0] == "group"
+
+    @property
     def owners(self) -> dict[str, Owner]:
         """Its owners by NAMESPACE/NAME."""
         return {owner.key: owner for owner in self.spec.owners}

@@ -151,10 +151,9 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
 
 
 def _title(router: VirtualRouter) -> str:
-    if not router.name.startswith("group."):
+    if not router.is_group:
         return router.display_name
-    owners = ", ".join(f"{each.namespace}/{each.name}" for each in router.spec.owners)
-    return f"group {router.display_name} ({owners})"
+    return f"group {router.display_name} ({', '.join(router.owners)})"
 
 
 def _addresses(router: VirtualRouter) -> Iterator[str]:
