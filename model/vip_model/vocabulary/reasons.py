@@ -205,7 +205,7 @@ class Reason(enum.StrEnum):
     )
     INVALID = (
         "Invalid",
-        Use.ACCEPTED | Use.STATE | Use.STATE,
+        Use.ACCEPTED | Use.STATE,
         "A field has a value that cannot be, or there is no room in the group or on the node.",
     )
     NOT_SUPPORTED = (

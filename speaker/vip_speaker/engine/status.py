@@ -125,8 +125,6 @@ def _instance(router: Router, position: int, instance: DesiredInstance, since: s
     election = router.election
     running, placement = router.instances.at(position), router.instances.placement
     missing = placement.missing.get(position) if placement is not None else None
-    if router.obstacles.waits_because is Reason.SOURCE_CHANGED and router.obstacles.waits_for:
-        missing = None  # it has a place again, and nobody would obey it there
     source = election.active_source_on(position) if election else None
     counters = router.counters(instance.family, instance.virtual_router_id)
     state = election.state if election and missing is None else State.INITIALIZE
