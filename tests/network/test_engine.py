@@ -193,7 +193,7 @@ def test_verdicts_decide(one: BareEngine, two: BareEngine) -> None:
     one.await_state("Active")
     one.say_verdicts(Verdicts(routers={NAME: {"web": failing, "disk": passing}}))
     two.await_state("Active", 1)
-    assert one.await_state("Backup", 1)["effectivePriority"] == 154
+    assert one.await_state("Backup", 1)["effectivePriority"] == 144
     one.say_verdicts(Verdicts(routers={NAME: {"web": passing, "disk": failing}}))
     assert one.await_state("Initialize", 1)["reason"] == "Withdrawn"
     until("the address on n2 alone", lambda: (has(one, VIP), has(two, VIP)) == (False, True), 2)
@@ -201,8 +201,8 @@ def test_verdicts_decide(one: BareEngine, two: BareEngine) -> None:
 
 def test_unknown_verdicts_count_as_failing_at_a_cold_start(one: BareEngine) -> None:
     """Nobody else is there, so it serves, at the priority of a failing node."""
-    one.desire(router(VIP, gates=[DesiredGate(name="web")]))
-    assert one.await_state("Active")["effectivePriority"] == 154
+    one.desire(router(VIP, gates=[DesiredGate(name="web")], start_delay_seconds=0))
+    assert one.await_state("Active")["effectivePriority"] == 144
     one.say_verdicts(Verdicts(routers={NAME: {"web": Verdict(state=GateState.PASSING)}}))
     until("health", lambda: (one.router(SHOWN) or {})["effectivePriority"] == 254, 1)
 

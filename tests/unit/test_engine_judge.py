@@ -53,7 +53,6 @@ NONSENSE = {
     "loopback": _with(instances=[_instance(addresses=["127.0.0.1"])]),
     "source": _with(instances=[_instance(sources=["n2"])]),
     "no-instances": _with(instances=[]),
-    "instance-twice": _with(instances=[_instance(), _instance(addresses=["192.0.2.9"])]),
     "vrid-0": _with(instances=[_instance(virtual_router_id=0)]),
     "vrid-256": _with(instances=[_instance(virtual_router_id=256)]),
     "endless-pattern": _with(instances=[_instance(interfaces=["*a" * 5000])]),

@@ -115,3 +115,22 @@ def test_whose_adverts_count_is_news_all_the_same() -> None:
     found = after(before, wrong)
     assert served(found) == [VIP]
     assert {str(one) for one in found.placed[0].sources or ()} == {"192.0.2.12"}
+
+
+def _two_instances(first: str, second: str) -> DesiredRouter:
+    instances = [*router(first).instances, *router(second).instances]
+    return msgspec.structs.replace(router(first), instances=instances)
+
+
+def test_one_vrid_on_two_links() -> None:
+    """A VRID is of one link: two instances may have the same on two."""
+    two = view(link(2, "eth0"), link(3, "eth1"), addresses=(*NODE, address(3, "198.51.100.11/24")))
+    found = place(_two_instances(VIP, "198.51.100.100"), two)
+    assert [one.index for one in found.placed.values()] == [2, 3]
+
+
+def test_one_vrid_twice_on_one_link() -> None:
+    """Two instances would be one virtual router there: the second waits, with the reason."""
+    found = place(_two_instances(VIP, OTHER), view())
+    assert list(found.placed) == [0]
+    assert "VRID 51 is already used on eth0" in found.why

@@ -20,13 +20,18 @@ _log = logging.getLogger("engine")
 
 
 class Fleet:
-    """Routers by name; omission means keep, only an explicit word ends one."""
+    """Routers by name; omission means keep, only an explicit word ends one.
+
+    Attributes:
+        is_behind: whether `proceed` has something left to do.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._routers: dict[str, Router] = {}
         self._waiting: dict[str, DesiredRouter] = {}
         self._leftovers_due = False
+        self.is_behind = False
 
     def __iter__(self) -> Iterator[Router]:
         return iter(list(self._routers.values()))
@@ -43,11 +48,6 @@ class Fleet:
         running = {name: each.desired for name, each in self._routers.items() if not each.leaving}
         return running | self._waiting
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether `proceed` has something left to do."""
-        return bool(self._waiting) or self._leftovers_due
-
     def apply(self, now: int, desired: Desired) -> None:
         """End routers; `proceed` starts and changes the others. Idempotent."""
         wanted = {router.name: router for router in desired.routers}
@@ -61,6 +61,7 @@ class Fleet:
                 router.orphaned = name not in wanted
         self._waiting = {name: wish for name, wish in wanted.items() if name not in desired.retired}
         self._leftovers_due = desired.complete
+        self.is_behind = True
 
     def proceed(self, until_ns: int | None) -> bool:
         """Start and change routers until then (None: all); return whether none is left."""
@@ -78,12 +79,14 @@ class Fleet:
         if self._leftovers_due:
             self._leftovers_due = False
             self._forget_leftovers()
+        self.is_behind = False
         return True
 
     def stop(self, now: int) -> None:
         """End every router in an orderly way, and start no other."""
         self._waiting.clear()
         self._leftovers_due = False
+        self.is_behind = False
         for router in self:
             router.stop(now)
 

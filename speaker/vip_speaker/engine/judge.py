@@ -165,14 +165,9 @@ def _check(router: DesiredRouter) -> None:
 
 
 def _check_instances(instances: Iterable[DesiredInstance]) -> None:
-    seen: set[tuple[Family, int, tuple[str, ...]]] = set()
     bound: set[Address] = set()
     for one in instances:
         _check_number("The VRID", one.virtual_router_id, range(1, 256))
-        key = (one.family, one.virtual_router_id, tuple(one.interfaces))
-        if key in seen:
-            raise _BadRouterError(f"VRID {one.virtual_router_id} stands twice for {one.family}")
-        seen.add(key)
         _check_number("The number of addresses", len(one.addresses), _ADDRESSES)
         _check_number("The number of interfaces", len(one.interfaces), _PATTERNS)
         for pattern in one.interfaces:

@@ -13,6 +13,7 @@ import msgspec
 
 from vip_model.vocabulary import OWNER_PRIORITY
 from vip_speaker.engine.compile import (
+    InstanceKey,
     NotPlaceableError,
     NotPlaceableYetError,
     Placed,
@@ -89,12 +90,19 @@ def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = 
     """Return the place of every instance; those of `earlier` stay where they are while they can."""
     current = earlier.placed.values() if earlier is not None else ()
     used = {one.choice: one.index for one in current}
+    taken: set[InstanceKey] = set()
 
     def place_one(instance: DesiredInstance) -> Placed | Missing:
         try:
-            return place_instance(router, instance, view, used)
+            placed = place_instance(router, instance, view, used)
         except NotPlaceableError as error:
             return Missing(str(error), is_pending=isinstance(error, NotPlaceableYetError))
+        if placed.key in taken:
+            # RFC 9568 §5.2.3: a VRID names one virtual router of a link.
+            vrid = instance.virtual_router_id
+            return Missing(f"VRID {vrid} is already used on {placed.interface} by this group")
+        taken.add(placed.key)
+        return placed
 
     return Placement(router, tuple(place_one(instance) for instance in router.instances))
 
