@@ -22,8 +22,8 @@ from vip_model.vocabulary import (
     FailureAction,
     Family,
     GateState,
-    NeighbourProblem,
     PreemptionMode,
+    Reason,
     State,
 )
 
@@ -207,7 +207,7 @@ class NeighbourComplaint(Message, frozen=True, kw_only=True):
 
     name: str  # display name
     router: str  # VirtualRouter name
-    problem: NeighbourProblem
+    problem: Reason
     family: Family
     interface: str
     source: str  # whose adverts tell of it

@@ -14,11 +14,11 @@ from vip_model.planning.inputs import PlanInputs, Service
 from vip_model.planning.plan import plan
 from vip_model.resources.metadata import Condition
 from vip_model.resources.node import Node
-from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, Speaker
+from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, AddressConflict, Speaker
 from vip_model.resources.virtual_ip import VirtualIP, VirtualIPStatus
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.errors import Problem
-from vip_model.vocabulary import State
+from vip_model.vocabulary import Reason, State
 from vip_operator.core.changes import EmitEvent, SetIngress, SetStatus
 from vip_operator.core.known.round_inputs import SECOND_NS, STALE_AFTER_NS, Facts, Heartbeat, Moment
 from vip_operator.core.known.snapshot import ServiceObject, Snapshot, UnreadableVirtualIP
@@ -127,6 +127,15 @@ class Cluster:
             effective_priority=effective_priority,
         )
         self._report(node, active=(*self.speakers[node].status.active, active))
+
+    def conflict(self, node: str, reason: Reason, message: str) -> None:
+        """Let a node report that another machine uses or announces an address of shop/web."""
+        conflict = AddressConflict(router=WEB, reason=reason, message=message)
+        self._report(node, conflicts=(*self.speakers[node].status.conflicts, conflict))
+
+    def end_conflicts(self, node: str) -> None:
+        """Let a node hear no other machine with the addresses any more."""
+        self._report(node, conflicts=())
 
     def abnormal(
         self, node: str, reason: str, state: State = State.INITIALIZE, **report: Any

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from support.statuses import router_status, status
 from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, ReportedInterface
 from vip_model.vocabulary import Family, GateState, Reason, State
 from vip_speaker.agent.kubernetes.speaker_status import to_document, with_engine, without_engine
-from vip_speaker.messages import GateStatus, InterfaceReport
+from vip_speaker.messages import GateStatus, InterfaceReport, NeighbourComplaint
 
 FEATURES = ("gate/pods",)
 ETH0 = InterfaceReport(
@@ -39,6 +40,28 @@ def test_interfaces_and_features() -> None:
     )
     assert found.features == FEATURES
     assert (found.active, found.abnormal, found.foreign) == ((), (), ())
+
+
+def test_who_else_has_the_address() -> None:
+    """Another machine that uses it, and neighbours that announce it in another way, by router."""
+    differs = NeighbourComplaint(
+        name="shop/web",
+        router="vip.shop.web",
+        problem=Reason.ADDRESSES_DIFFER,
+        family=Family.IPV4,
+        interface="eth0",
+        source="192.0.2.77",
+        message="192.0.2.77 announces other addresses",
+    )
+    said = status(router_status(conflict="192.0.2.100 is also used by 02:00:00:00:00:99"))
+    said = msgspec.structs.replace(said, neighbours=[differs])
+
+    found = with_engine(said, FEATURES, {}).conflicts
+
+    assert [(each.router, each.reason) for each in found] == [
+        ("vip.shop.web", Reason.ADDRESS_CONFLICT),
+        ("vip.shop.web", Reason.ADDRESSES_DIFFER),
+    ]
 
 
 def test_an_active_router() -> None:
@@ -228,4 +251,5 @@ def test_the_document_is_whole() -> None:
         "foreign": [],
         "active": [],
         "abnormal": [],
+        "conflicts": [],
     }

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.engine_node import view
-from vip_model.vocabulary import Family, NeighbourProblem
+from vip_model.vocabulary import Family, Reason
 from vip_speaker import status_command as status_module
 from vip_speaker.agent.metrics import render
 from vip_speaker.agent.report import Configuration, Report
@@ -64,17 +64,17 @@ def neighbours() -> Neighbours:
     [
         (
             advert(VIP, OTHER),
-            NeighbourProblem.ADDRESSES_DIFFER,
+            Reason.ADDRESSES_DIFFER,
             "192.0.2.12 also announces 192.0.2.101 with VRID 51: give all hosts the same",
         ),
         (
             advert(OTHER),
-            NeighbourProblem.ADDRESSES_DIFFER,
+            Reason.ADDRESSES_DIFFER,
             "192.0.2.12 also announces 192.0.2.101 and does not announce 192.0.2.100 with VRID 51",
         ),
         (
             advert(VIP, virtual_router_id=77),
-            NeighbourProblem.OTHER_VIRTUAL_ROUTER_ID,
+            Reason.OTHER_VIRTUAL_ROUTER_ID,
             (
                 "192.0.2.12 announces 192.0.2.100 with VRRPv3 and VRID 77, and this host with "
                 "VRRPv3 and VRID 51: use one VRID for the address"
@@ -82,7 +82,7 @@ def neighbours() -> Neighbours:
         ),
         (
             advert(VIP, protocol=2),
-            NeighbourProblem.OTHER_VERSION,
+            Reason.OTHER_VERSION,
             (
                 "192.0.2.12 announces 192.0.2.100 with VRRPv2 and VRID 51, and this host with "
                 "VRRPv3 and VRID 51: set the other router to version 3"
@@ -90,9 +90,7 @@ def neighbours() -> Neighbours:
         ),
     ],
 )
-def test_what_is_told(
-    neighbours: Neighbours, heard: Advert, problem: NeighbourProblem, words: str
-) -> None:
+def test_what_is_told(neighbours: Neighbours, heard: Advert, problem: Reason, words: str) -> None:
     """Each kind has a sentence with both sides and what to do."""
     hear(neighbours, heard, range(1, 10))
 
@@ -161,7 +159,7 @@ def test_it_begins_anew_with_another_configuration(neighbours: Neighbours) -> No
     neighbours.know(10 * SECOND_NS, [mine(VIP, OTHER)])
     hear(neighbours, advert(VIP), range(11, 20))
 
-    assert [each.problem for each in neighbours.present] == [NeighbourProblem.ADDRESSES_DIFFER]
+    assert [each.problem for each in neighbours.present] == [Reason.ADDRESSES_DIFFER]
 
 
 def test_memory_is_bounded(neighbours: Neighbours) -> None:
@@ -195,7 +193,7 @@ def _status() -> Status:
     complaint = NeighbourComplaint(
         name="shop/web",
         router="vip.shop.web",
-        problem=NeighbourProblem.OTHER_VERSION,
+        problem=Reason.OTHER_VERSION,
         family=Family.IPV4,
         interface="eth0",
         source="192.0.2.12",

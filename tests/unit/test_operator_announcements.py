@@ -246,6 +246,24 @@ def test_two_holders() -> None:
     assert [reason for reason, _ in crier.hear()] == ["Contested"]
 
 
+# --- address conflicts ---------------------------------------------------------------------------
+
+
+def test_another_machine_with_the_address() -> None:
+    """It is a warning, once, also over a restart, and again when it comes back."""
+    crier = held_by_n1()
+    crier.cluster.conflict("n1", Reason.ADDRESS_CONFLICT, "192.0.2.100 is also used")
+    assert crier.hear() == [
+        ("AddressConflict", "AddressConflict: n1: 192.0.2.100 is also used"),
+    ]
+    crier.restart()
+    assert crier.hear() == []
+    crier.cluster.end_conflicts("n1")
+    assert crier.hear() == []
+    crier.cluster.conflict("n1", Reason.OTHER_VERSION, "192.0.2.9 announces it in VRRPv2")
+    assert [reason for reason, _ in crier.hear()] == ["AddressConflict"]
+
+
 # --- judgements ----------------------------------------------------------------------------------
 
 

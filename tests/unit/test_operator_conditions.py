@@ -279,11 +279,41 @@ def test_stalled_survives_a_restart() -> None:
     assert stalled_after(cluster, StatusKeeper(), 1)
 
 
+# --- AddressConflict -----------------------------------------------------------------------------
+
+OTHER = "192.0.2.100 is also used by 02:00:00:00:00:99"
+DIFFERS = "192.0.2.77 announces 192.0.2.5 with VRID 51"
+
+
+def test_another_machine_uses_the_address() -> None:
+    """The condition has a reason, the node that hears it, and each sentence once."""
+
+    def prepare(cluster: Cluster) -> None:
+        cluster.claim("n2")
+        for node in ("n1", "n3"):
+            cluster.conflict(node, Reason.ADDRESSES_DIFFER, DIFFERS)
+        cluster.conflict("n2", Reason.ADDRESS_CONFLICT, OTHER)
+
+    cluster = judged(prepare)
+    assert cluster.told("AddressConflict") == ("True", Reason.ADDRESS_CONFLICT)
+    assert cluster.condition("AddressConflict").message == f"n2: {OTHER}; n1: {DIFFERS}"
+
+
+def test_a_silent_node_knows_of_no_conflict() -> None:
+    """What it heard before it fell silent may be over."""
+
+    def prepare(cluster: Cluster) -> None:
+        cluster.conflict("n2", Reason.ADDRESSES_DIFFER, DIFFERS)
+        kill_the_holder(cluster)
+
+    assert judged(prepare).told("AddressConflict") == ("False", Reason.NO_CONFLICT)
+
+
 # --- conventions ---------------------------------------------------------------------------------
 
 
 def test_order_and_generation() -> None:
-    """All five conditions are always there, in one order, with the generation they judge."""
+    """All six conditions are always there, in one order, with the generation they judge."""
     for prepare in (lambda _cluster: None, kill_the_holder, withdraw_all):
         found = judged(prepare).status().conditions
         assert [each.type for each in found] == list(TYPES)
@@ -293,6 +323,7 @@ def test_order_and_generation() -> None:
             "Ready",
             "Contested",
             "Stalled",
+            "AddressConflict",
         ]
         assert {each.observed_generation for each in found} == {1}
 

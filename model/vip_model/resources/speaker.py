@@ -63,6 +63,14 @@ class AbnormalRouter(Part, frozen=True, kw_only=True):
     ] = 0
 
 
+class AddressConflict(Part, frozen=True, kw_only=True):
+    """Another machine on the link uses an address of a router, or announces it in another way."""
+
+    router: Annotated[str, described("Name of the VirtualRouter.")]
+    reason: Annotated[str, described("What it is, in a word.")]
+    message: Annotated[str, described("What it is, for people.")] = ""
+
+
 class SpeakerStatus(Observed, frozen=True, kw_only=True):
     """The report."""
 
@@ -78,6 +86,10 @@ class SpeakerStatus(Observed, frozen=True, kw_only=True):
     active: Annotated[tuple[ActiveRouter, ...], described("What it is Active for.", _MANY)] = ()
     abnormal: Annotated[
         tuple[AbnormalRouter, ...], described("What is not as it should be.", _MANY)
+    ] = ()
+    conflicts: Annotated[
+        tuple[AddressConflict, ...],
+        described("Other machines that use or announce our addresses.", _MANY),
     ] = ()
 
 

@@ -179,7 +179,9 @@ class VirtualIPStatus(Observed, frozen=True, kw_only=True):
     candidates: Annotated[CandidatesSummary, described("Its candidates.")] = CandidatesSummary()
     conditions: Annotated[
         tuple[Condition, ...],
-        described("Accepted, Bound, Ready, Contested, Stalled.", Limits(max_length=16)),
+        described(
+            "Accepted, Bound, Ready, Contested, Stalled, AddressConflict.", Limits(max_length=16)
+        ),
     ] = ()
 
 

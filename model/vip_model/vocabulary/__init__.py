@@ -18,13 +18,12 @@ from vip_model.vocabulary.priorities import (
     effective_priority,
     possible_degradations,
 )
-from vip_model.vocabulary.reasons import Reason, Use
+from vip_model.vocabulary.reasons import NEIGHBOUR_PROBLEMS, Reason, Use
 from vip_model.vocabulary.words import (
     Checksum,
     FailureAction,
     Family,
     GateState,
-    NeighbourProblem,
     PreemptionMode,
     Protocol,
     State,
@@ -38,6 +37,7 @@ __all__ = [
     "HIGHEST_PROVISIONAL_PRIORITY",
     "LOWEST_HEALTHY_PRIORITY",
     "LOWEST_PROVISIONAL_PRIORITY",
+    "NEIGHBOUR_PROBLEMS",
     "OWNER_PRIORITY",
     "SOUND",
     "Checksum",
@@ -45,7 +45,6 @@ __all__ = [
     "FailureAction",
     "Family",
     "GateState",
-    "NeighbourProblem",
     "PreemptionMode",
     "PriorityScale",
     "Protocol",

@@ -16,7 +16,7 @@ class Use(enum.Flag):
     STATE = enum.auto()  # of a router, by its engine or agent
     CANDIDATE = enum.auto()  # of a candidate in a VirtualIP's status, by its agent or the operator
     ACCEPTED = enum.auto()  # of the condition Accepted
-    CONDITION = enum.auto()  # of the conditions Bound, Ready, Contested and Stalled
+    CONDITION = enum.auto()  # of the conditions but Accepted
     EVENT = enum.auto()  # of an event
 
 
@@ -180,7 +180,7 @@ class Reason(enum.StrEnum):
     )
     ADDRESS_CONFLICT = (
         "AddressConflict",
-        Use.CANDIDATE,
+        Use.CANDIDATE | Use.CONDITION | Use.EVENT,
         "Another machine answers for an address that the node holds.",
     )
     ENGINE_AWAY = "EngineAway", Use.CANDIDATE, "The engine on the node does not answer its agent."
@@ -261,8 +261,28 @@ class Reason(enum.StrEnum):
         ),
     )
 
-    # --- the conditions Bound, Ready, Contested and Stalled ----------------------------------
+    # --- the conditions but Accepted ----------------------------------------------------------
 
+    ADDRESSES_DIFFER = (
+        "AddressesDiffer",
+        Use.CONDITION,
+        "Another router announces other addresses with the same VRID: give both the same list.",
+    )
+    OTHER_VIRTUAL_ROUTER_ID = (
+        "OtherVirtualRouterID",
+        Use.CONDITION,
+        "Another router on the link announces an address with another VRID: two may hold it.",
+    )
+    OTHER_VERSION = (
+        "OtherVersion",
+        Use.CONDITION,
+        "Another router on the link announces an address in another version of VRRP.",
+    )
+    NO_CONFLICT = (
+        "NoConflict",
+        Use.CONDITION,
+        "No other machine is known to use or announce the addresses.",
+    )
     HELD = "Held", Use.CONDITION, "One node holds the addresses."
     SETTLING = (
         "Settling",
@@ -312,11 +332,7 @@ class Reason(enum.StrEnum):
             "message says why."
         ),
     )
-    ALL_WITHDRAWN = (
-        "AllWithdrawn",
-        Use.CONDITION,
-        "Every candidate reports that it takes no part.",
-    )
+    ALL_WITHDRAWN = "AllWithdrawn", Use.CONDITION, "Every candidate reports that it takes no part."
     ELECTING = (
         "Electing",
         Use.CONDITION,
@@ -337,11 +353,7 @@ class Reason(enum.StrEnum):
         Use.CONDITION,
         "Gates fail on the node that holds the addresses; no other candidate is better.",
     )
-    NOT_CONTESTED = (
-        "NotContested",
-        Use.CONDITION,
-        "No two nodes are known to hold the addresses.",
-    )
+    NOT_CONTESTED = "NotContested", Use.CONDITION, "No two nodes are known to hold the addresses."
     SPEAKERS_BEHIND = (
         "SpeakersBehind",
         Use.CONDITION,
@@ -367,11 +379,7 @@ class Reason(enum.StrEnum):
         ),
     )
     REFUSED = "Refused", Use.EVENT, "The VirtualIP is refused; what ran before goes on."
-    NO_SUCH_SERVICE = (
-        "NoSuchService",
-        Use.EVENT,
-        "serviceRef names a Service that does not exist.",
-    )
+    NO_SUCH_SERVICE = "NoSuchService", Use.EVENT, "serviceRef names a Service that does not exist."
     SPEAKERS_REFUSED = (
         "SpeakersRefused",
         Use.EVENT,
@@ -381,3 +389,11 @@ class Reason(enum.StrEnum):
         ),
     )
     ADVICE = "Advice", Use.EVENT, "Something in the spec is accepted, and should be known."
+
+
+# What can be wrong between a node and another router on its link.
+NEIGHBOUR_PROBLEMS = (
+    Reason.ADDRESSES_DIFFER,
+    Reason.OTHER_VIRTUAL_ROUTER_ID,
+    Reason.OTHER_VERSION,
+)

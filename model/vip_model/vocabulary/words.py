@@ -77,11 +77,3 @@ class GateState(enum.StrEnum):
     FAILING = "Failing"
     UNKNOWN = "Unknown"
     NOT_APPLICABLE = "NotApplicable"
-
-
-class NeighbourProblem(enum.StrEnum):
-    """What is wrong between this node and another router on the link."""
-
-    ADDRESSES_DIFFER = "AddressesDiffer"  # the same VRID with another list (RFC 9568 §7.1)
-    OTHER_VIRTUAL_ROUTER_ID = "OtherVirtualRouterID"  # an address of ours under another VRID
-    OTHER_VERSION = "OtherVersion"  # an address of ours in VRRPv2

@@ -19,7 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from vip_model.__about__ import __version__
-from vip_model.vocabulary import GateState, NeighbourProblem
+from vip_model.vocabulary import NEIGHBOUR_PROBLEMS, GateState
 from vip_speaker.agent.report import Report
 from vip_speaker.messages import RouterStatus, Status, Turns
 
@@ -232,7 +232,7 @@ def _neighbour_problems(engine: Status) -> Metric:
     found = Counter((each.name, each.problem.value) for each in engine.neighbours)
     names = {each.name for each in engine.virtual_routers}
     for router in sorted(names.union(each.name for each in engine.neighbours)):
-        for problem in NeighbourProblem:
+        for problem in NEIGHBOUR_PROBLEMS:
             family.add_metric((router, problem.value), found[router, problem.value])
     return family
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vip_model.vocabulary import NeighbourProblem
+from vip_model.vocabulary import Reason
 from vip_speaker.vrrp.config import Address
 from vip_speaker.vrrp.timers import SECOND_NS
 
@@ -65,7 +65,7 @@ class Complaint(NamedTuple):
     """
 
     router: str
-    problem: NeighbourProblem
+    problem: Reason
     ifindex: int
     source: Address
     sentence: str
@@ -208,7 +208,7 @@ def _differs(mine: Announced, advert: Advert) -> Complaint:
         f"{advert.source} {' and '.join(parts)} with VRID {advert.virtual_router_id}: "
         "give all hosts the same addresses, or another VRID where it is another router"
     )
-    return _complaint(mine, NeighbourProblem.ADDRESSES_DIFFER, advert, sentence)
+    return _complaint(mine, Reason.ADDRESSES_DIFFER, advert, sentence)
 
 
 def _elsewhere(owner: Announced, advert: Advert) -> Complaint:
@@ -217,15 +217,13 @@ def _elsewhere(owner: Announced, advert: Advert) -> Complaint:
     here = f"VRRPv{_OUR_PROTOCOL} and VRID {owner.virtual_router_id}"
     sentence = f"{advert.source} announces {shared} with {how}, and this host with {here}: "
     if advert.protocol != _OUR_PROTOCOL:
-        problem, cure = NeighbourProblem.OTHER_VERSION, "set the other router to version 3"
+        problem, cure = Reason.OTHER_VERSION, "set the other router to version 3"
     else:
-        problem, cure = NeighbourProblem.OTHER_VIRTUAL_ROUTER_ID, "use one VRID for the address"
+        problem, cure = Reason.OTHER_VIRTUAL_ROUTER_ID, "use one VRID for the address"
     return _complaint(owner, problem, advert, sentence + cure)
 
 
-def _complaint(
-    mine: Announced, problem: NeighbourProblem, advert: Advert, sentence: str
-) -> Complaint:
+def _complaint(mine: Announced, problem: Reason, advert: Advert, sentence: str) -> Complaint:
     return Complaint(mine.router, problem, advert.ifindex, advert.source, sentence)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vip_model.resources.speaker import AbnormalRouter, ActiveRouter
+from vip_model.resources.speaker import AbnormalRouter, ActiveRouter, AddressConflict
 from vip_model.resources.virtual_ip import CandidatesSummary, CandidateSummary
 from vip_model.resources.virtual_router import Candidate, VirtualRouter
 from vip_model.vocabulary import Reason, State
@@ -30,6 +30,7 @@ class Situation:
         standby: it would take over at once.
         failing: its gates fail.
         stalled: it has not applied the newest revision for more than 30 s.
+        conflicts: what it hears of other machines with the addresses, if its heartbeat is fresh.
     """
 
     candidate: Candidate
@@ -41,6 +42,7 @@ class Situation:
     standby: bool
     failing: bool
     stalled: bool
+    conflicts: tuple[AddressConflict, ...] = ()
 
     @property
     def takes_no_part(self) -> bool:
@@ -75,6 +77,7 @@ def situations(
                 standby=active is None and abnormal is None and _would_serve(progress.get(node)),
                 failing=_failing(active, abnormal),
                 stalled=progress.get(node) is Progress.STALLED,
+                conflicts=tuple(said.conflicts.get(node, ())) if node in progress else (),
             )
         )
     return tuple(found)

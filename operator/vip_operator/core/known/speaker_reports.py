@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vip_model.resources.speaker import (
     AbnormalRouter,
     ActiveRouter,
+    AddressConflict,
     ReportedInterface,
     Speaker,
 )
@@ -20,10 +21,12 @@ class RouterReports:
     Attributes:
         active: by node that says it is Active.
         abnormal: by node that says something is wrong.
+        conflicts: by node that hears other machines use or announce the addresses.
     """
 
     active: dict[str, ActiveRouter] = field(default_factory=dict)
     abnormal: dict[str, AbnormalRouter] = field(default_factory=dict)
+    conflicts: dict[str, list[AddressConflict]] = field(default_factory=dict)
 
 
 _NOTHING = RouterReports()
@@ -54,4 +57,7 @@ def gather(speakers: tuple[Speaker, ...]) -> Reports:
             routers.setdefault(active.router, RouterReports()).active[speaker.node] = active
         for abnormal in speaker.status.abnormal:
             routers.setdefault(abnormal.router, RouterReports()).abnormal[speaker.node] = abnormal
+        for conflict in speaker.status.conflicts:
+            found = routers.setdefault(conflict.router, RouterReports()).conflicts
+            found.setdefault(speaker.node, []).append(conflict)
     return Reports(routers, {each.node: each.status.interfaces for each in speakers})

@@ -12,18 +12,20 @@ import msgspec
 
 from vip_model.planning.planned_status import PlannedStatus
 from vip_model.resources.metadata import Condition
+from vip_model.resources.speaker import AddressConflict
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.errors import Problem
 from vip_model.vocabulary import Reason
 from vip_operator.core.holders.candidate_states import Situation
 from vip_operator.core.holders.holder import Claim, Holding, Standing
 
-ACCEPTED, BOUND, READY, CONTESTED, STALLED = TYPES = (
+ACCEPTED, BOUND, READY, CONTESTED, STALLED, ADDRESS_CONFLICT = TYPES = (
     "Accepted",
     "Bound",
     "Ready",
     "Contested",
     "Stalled",
+    "AddressConflict",
 )
 _MOST_NAMED = 8
 _REFUSED = "the VirtualIP is refused and nothing runs for it: see Accepted"
@@ -66,6 +68,7 @@ def not_running(generation: int) -> list[Condition]:
         _condition(READY, FALSE, Reason.NOT_ACCEPTED, _REFUSED, generation),
         _not_contested(generation),
         _progressing(generation),
+        _without_conflict(generation),
     ]
 
 
@@ -78,7 +81,7 @@ def running(
     *,
     speaker_trouble: str = "",
 ) -> list[Condition]:
-    """Return Bound, Ready, Contested and Stalled of a VirtualIP that has an election.
+    """Return every condition but Accepted of a VirtualIP that has an election.
 
     Args:
         virtual_ip: NAMESPACE/NAME.
@@ -97,6 +100,7 @@ def running(
         _ready(virtual_ip, router, bound, holding.holder),
         _contested(holding, generation),
         _stalled(found, generation),
+        _conflicting(found, generation),
     ]
 
 
@@ -223,6 +227,28 @@ def _stalled(found: Sequence[Situation], generation: int) -> Condition:
 
 def _progressing(generation: int) -> Condition:
     return _condition(STALLED, FALSE, Reason.PROGRESSING, "", generation)
+
+
+def _conflicting(found: Sequence[Situation], generation: int) -> Condition:
+    """Return AddressConflict, with the reason of the first and every sentence once."""
+    heard: dict[str, tuple[str, AddressConflict]] = {}
+    for each in found:
+        for conflict in each.conflicts:
+            heard.setdefault(conflict.message, (each.candidate.node, conflict))
+    if not heard:
+        return _without_conflict(generation)
+    by_sentence = dict(sorted(heard.items()))
+    sentences = [f"{node}: {sentence}" for sentence, (node, _) in by_sentence.items()]
+    _, worst = min(
+        heard.values(), key=lambda one: (one[1].reason != Reason.ADDRESS_CONFLICT, one[1].message)
+    )
+    more = len(sentences) - _MOST_NAMED
+    text = "; ".join(sentences[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return _condition(ADDRESS_CONFLICT, TRUE, worst.reason, text, generation)
+
+
+def _without_conflict(generation: int) -> Condition:
+    return _condition(ADDRESS_CONFLICT, FALSE, Reason.NO_CONFLICT, "", generation)
 
 
 def enumerated(words: Sequence[str]) -> str:

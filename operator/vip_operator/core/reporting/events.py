@@ -18,6 +18,7 @@ from vip_operator.core.known.round_inputs import Facts, Heartbeat
 from vip_operator.core.known.speaker_reports import Reports
 from vip_operator.core.reporting.conditions import (
     ACCEPTED,
+    ADDRESS_CONFLICT,
     BOUND,
     CONTESTED,
     FALSE,
@@ -96,6 +97,7 @@ class _Told:
 
     node: str
     contested: bool
+    conflict: bool
     refused: bool
     failing_gates: tuple[str, ...] = ()
     vacant_since_ns: int | None = None
@@ -135,6 +137,7 @@ class Announcer:
             moves, due_ns = _moves(subject, before, scene)
             events += moves
             events += _contest(subject, before)
+            events += _conflict(subject, before)
             if due_ns is not None:
                 dues.append(due_ns)
         self._told = told
@@ -155,6 +158,7 @@ def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
     told = _Told(
         node=node,
         contested=is_true(subject.told_conditions, CONTESTED),
+        conflict=is_true(subject.told_conditions, ADDRESS_CONFLICT),
         refused=_is_refused(accepted),
     )
     without_speakers = _without_speakers(subject.told_conditions)
@@ -293,3 +297,14 @@ def _contest(subject: Subject, told: _Told) -> list[EmitEvent]:
         return []
     nodes = [claim.node for claim in subject.holding.claims]
     return [subject.event(Reason.CONTESTED, f"{both_hold(nodes)} {subject.addresses}")]
+
+
+def _conflict(subject: Subject, told: _Told) -> list[EmitEvent]:
+    """Warn that another machine uses or announces the addresses, once until it is over."""
+    found = find(subject.conditions, ADDRESS_CONFLICT)
+    conflict = is_true(subject.conditions, ADDRESS_CONFLICT)
+    begins = conflict and not told.conflict
+    told.conflict = conflict
+    if found is None or not begins:
+        return []
+    return [subject.event(Reason.ADDRESS_CONFLICT, f"{found.reason}: {found.message}")]

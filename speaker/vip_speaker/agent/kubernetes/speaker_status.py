@@ -12,13 +12,23 @@ import msgspec
 from vip_model.resources.speaker import (
     AbnormalRouter,
     ActiveRouter,
+    AddressConflict,
     ForeignRouter,
     ReportedInterface,
     SpeakerStatus,
 )
 from vip_model.vocabulary import GateState, Reason, State
 from vip_speaker.messages import ForeignRouter as HeardRouter
-from vip_speaker.messages import GateStatus, InterfaceReport, RouterStatus, Status
+from vip_speaker.messages import (
+    GateStatus,
+    InterfaceReport,
+    NeighbourComplaint,
+    RouterStatus,
+    Status,
+)
+
+# Somebody who invents neighbours must not fill the object.
+_MOST_CONFLICTS = 64
 
 
 def with_engine(
@@ -40,6 +50,7 @@ def with_engine(
         foreign=_foreign(status.foreign),
         active=tuple(active),
         abnormal=tuple(each for each in abnormal if each is not None),
+        conflicts=_conflicts(routers, status.neighbours),
     )
 
 
@@ -120,6 +131,23 @@ def _foreign(heard: Iterable[HeardRouter]) -> tuple[ForeignRouter, ...]:
         )
         for each in heard
     )
+
+
+def _conflicts(
+    routers: Iterable[RouterStatus], neighbours: Iterable[NeighbourComplaint]
+) -> tuple[AddressConflict, ...]:
+    """Return who else uses our addresses or announces them in another way, sorted."""
+    used = [
+        AddressConflict(router=each.router, reason=Reason.ADDRESS_CONFLICT, message=each.conflict)
+        for each in routers
+        if each.conflict
+    ]
+    announced = [
+        AddressConflict(router=each.router, reason=each.problem, message=each.message)
+        for each in neighbours
+    ]
+    in_order = sorted([*used, *announced], key=lambda one: (one.router, one.reason, one.message))
+    return tuple(in_order[:_MOST_CONFLICTS])
 
 
 def _active(router: RouterStatus) -> ActiveRouter:
