@@ -103,15 +103,15 @@ _WORDS = {
     "vrrp_instance": "a document of kind VirtualIP is one",
     "vrrp_script": _SCRIPTS,
     "vrrp_skip_check_adv_addr": _NOT_NEEDED,
-    "vrrp_startup_delay": "there is no start delay to set yet: remove it",
+    "vrrp_startup_delay": "write spec.vrrp.startDelaySeconds",
     "vrrp_strict": _NOT_NEEDED,
     "vrrp_sync_group": (
         "write all addresses into one VirtualIP, or the same spec.group into several"
     ),
     "vrrp_version": "VRRPv3 is spoken: remove it",
     "weight": (
-        "a host with a failing gate stands behind every healthy one, without numbers; "
-        "see failurePolicy of the gate"
+        "write failurePolicy: {cost: 20} in a gate in spec.gates: a host with a failing gate stands "
+        "behind every healthy one, and among those that fail the smaller sum of costs comes first"
     ),
 }
 
