@@ -154,7 +154,8 @@ def test_an_address_that_no_host_can_have(
     """One of no subnet beside the one that serves: that goes on, and status says what is wrong."""
     with Probing(lan["client"], [f"icmp:{VIP}"], 1000) as probing:
         edit(fleet, lambda: _not_in_force(fleet, NOWHERE), addresses=[VIP, NOWHERE])
-        throughout("somebody serves", lambda: lan.holders(VIP), 4.0)
+        # Hosts are asked one after the other: a handover in between may be missed once.
+        throughout("somebody serves", lambda: lan.holders(VIP) or lan.holders(VIP), 4.0)
     figure("edit that fits no host", probing.result)
     assert probing.result.lost <= 5
     for name in NODES:

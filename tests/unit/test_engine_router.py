@@ -497,6 +497,7 @@ def test_an_edit_that_cannot_be_placed_leaves_the_address_where_it_is(scene: Sce
     one.configure(3200 * MS, wrong)
     assert one.election is not None
     assert one.election.yielding
+    assert one.election.reason == Reason.NOT_IN_FORCE
     assert "203.0.113.5" in one.instances.not_in_force
     _tick_when_due(one, 3200 * MS, lambda: _state(one) is not State.ACTIVE)
     assert not [each for each in scene.worker.requests if isinstance(each, ReleaseRequest)]

@@ -44,7 +44,11 @@ def used(
     """Return the name of the interface that is used, or the reason why none is."""
     view = NetworkView(links, addresses)  # type: ignore[arg-type]
     seen = candidates(view, patterns, [ip_address(VIP)])
-    chosen = seen if isinstance(seen, str) else choose(view, seen, version, current)
+    chosen = (
+        seen
+        if isinstance(seen, str)
+        else choose(view, seen, version, () if current is None else (current,))
+    )
     return chosen if isinstance(chosen, str) else chosen.link.name
 
 

@@ -110,8 +110,8 @@ _WORDS = {
     ),
     "vrrp_version": "VRRPv3 is spoken: remove it",
     "weight": (
-        "write failurePolicy: {cost: 20} in a gate in spec.gates: a host with a failing gate stands "
-        "behind every healthy one, and among those that fail the smaller sum of costs comes first"
+        "write failurePolicy: {cost: 20} in a gate in spec.gates: a host with a failing gate "
+        "stands behind every healthy one, and of those that fail the smallest sum of costs is first"
     ),
 }
 

@@ -170,7 +170,7 @@ class Reason(enum.StrEnum):
     )
     NOT_IN_FORCE = (
         "NotInForce",
-        Use.CANDIDATE,
+        Use.CANDIDATE | Use.STATE,
         "The newest version of the router cannot run on the node; what ran before goes on.",
     )
     PARTLY_PLACED = (

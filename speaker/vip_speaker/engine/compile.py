@@ -6,7 +6,7 @@ does not fit this node is found out, in words that a person can act on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -95,7 +95,7 @@ def place_instance(
     router: DesiredRouter,
     instance: DesiredInstance,
     view: NetworkView,
-    used: Mapping[Choice, int],
+    used: Mapping[Choice, Container[int]],
 ) -> Placed:
     """Return an instance with its interface and source address.
 
@@ -114,7 +114,7 @@ def place_instance(
     found = candidates(view, patterns, wanted)
     if isinstance(found, str):
         raise NotPlaceableError(found)
-    current = used.get((instance.family, instance.virtual_router_id, patterns))
+    current = used.get((instance.family, instance.virtual_router_id, patterns), ())
     chosen = choose(view, found, version, current)
     if isinstance(chosen, str):
         raise NotPlaceableError(chosen)

@@ -13,6 +13,7 @@ import msgspec
 
 from vip_model.vocabulary import OWNER_PRIORITY
 from vip_speaker.engine.compile import (
+    Choice,
     InstanceKey,
     NotPlaceableError,
     NotPlaceableYetError,
@@ -89,7 +90,9 @@ class Placement:
 def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = None) -> Placement:
     """Return the place of every instance; those of `earlier` stay where they are while they can."""
     current = earlier.placed.values() if earlier is not None else ()
-    used = {one.choice: one.index for one in current}
+    used: dict[Choice, set[int]] = {}
+    for one in current:
+        used.setdefault(one.choice, set()).add(one.index)
     taken: set[InstanceKey] = set()
 
     def place_one(instance: DesiredInstance) -> Placed | Missing:

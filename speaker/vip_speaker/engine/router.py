@@ -195,11 +195,13 @@ class Router:
             self._node.carriers(),
             stale=self._node.verdicts_stale,
         )
+        because = Reason.GATE_FAILED
         if self.instances.not_in_force and health.is_healthy and self.desired.health_bands:
-            health = Health.FAILING  # a node where the edit is in force serves more
+            # A node where the edit is in force serves more.
+            health, because = Health.FAILING, Reason.NOT_IN_FORCE
         if self.election is not None and health != self.election.health:
             _log.info("Health of %s became %s", self.desired.display_name, health)
-            self.apply(now, self.election.set_health(now, health))
+            self.apply(now, self.election.set_health(now, health, because))
             self._record()
 
     def hear(

@@ -6,7 +6,7 @@ and so are the addresses that belong on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from vip_speaker.linux.rtnetlink import Address, Link
@@ -79,7 +79,7 @@ def links_that_matter(
 
 
 def choose(
-    view: NetworkView, found: Iterable[Candidate], version: int, current: int | None
+    view: NetworkView, found: Iterable[Candidate], version: int, current: Container[int]
 ) -> Candidate | str:
     """Return the one to use, or a sentence on why none of them can be used now.
 
@@ -87,12 +87,12 @@ def choose(
         view: the node.
         found: the candidates, best first, at least one.
         version: IP version of the adverts.
-        current: index of the interface that is used now: it stays as long as it works.
+        current: indexes of interfaces that are used now: one of them stays as long as it works.
     """
     why = {one: unusable(view, one.link, version) for one in found}
     working = [one for one, reason in why.items() if reason is None]
     if working:
-        return next((one for one in working if one.link.index == current), working[0])
+        return next((one for one in working if one.link.index in current), working[0])
     return "; ".join(
         f"{one.port} is a port of {one.link.name}, and {reason}" if one.port else str(reason)
         for one, reason in why.items()

@@ -323,8 +323,10 @@ class Election:
 
     # --- health ---------------------------------------------------------------------------
 
-    def set_health(self, now: int, health: Health) -> list[Action]:
-        """Take a new verdict of the gates (docs/protocol.md, "Health")."""
+    def set_health(
+        self, now: int, health: Health, because: Reason = Reason.GATE_FAILED
+    ) -> list[Action]:
+        """Take a new verdict (docs/protocol.md, "Health"); `because` is why an Active resigns."""
         standing = self._standing
         before, standing.health = standing.health, health
         is_out = standing.substate in (Substate.IDLE, Substate.FAULTED)
@@ -337,7 +339,7 @@ class Election:
         if before.withdrawn:
             return self._come_back(now)
         if standing.state is State.ACTIVE:
-            return self._active.priority_changed(now, Reason.GATE_FAILED)
+            return self._active.priority_changed(now, because)
         return self._backup.priority_changed(now)
 
     def _come_back(self, now: int) -> list[Action]:
