@@ -20,6 +20,7 @@ CPU_MILLISECONDS_MAX = 20.0
 CONTROL_MILLISECONDS_MAX = 5.0
 ATTEMPTS = 3
 RATE = 50_000
+RATE_MIN = 0.8 * RATE
 FLOOD_SECONDS = 6.0
 INTERVALS = pytest.mark.parametrize("interval", [100, 1000], ids=["100ms", "1s"])
 
@@ -54,27 +55,35 @@ def transitions(engine: BareEngine) -> int:
     return int(found["counters"]["transitions"])
 
 
-def undisturbed(pair: tuple[BareEngine, BareEngine], disturb: Callable[[], Any]) -> None:
-    """Assert that nothing moves meanwhile, and that no turn of either engine is long."""
+def undisturbed(pair: tuple[BareEngine, BareEngine], disturb: Callable[[], str]) -> None:
+    """Assert that nothing moves meanwhile, and that no turn of either engine is long.
+
+    It is done again, three times at most, where the machine let nobody be on time or `disturb` says
+    what it fell short of. What is asserted holds each time; if all fell short the test is skipped.
+    """
     before = [transitions(engine) for engine in pair]
-    for attempt in range(ATTEMPTS):
+    shortfalls = []
+    for _ in range(ATTEMPTS):
         with Control() as control:
-            disturb()
+            shortfalls.append(disturb())
         assert [transitions(engine) for engine in pair] == before
         assert max(longest(engine, "processor") for engine in pair) < CPU_MILLISECONDS_MAX
-        if control.latest_milliseconds < CONTROL_MILLISECONDS_MAX or attempt == ATTEMPTS - 1:
+        if not shortfalls[-1] and control.latest_milliseconds < CONTROL_MILLISECONDS_MAX:
             return
+    if all(shortfalls):
+        pytest.skip(f"This machine was too busy, and nothing moved: {'; '.join(shortfalls)}")
 
 
-def sender(engine: BareEngine, virtual_router_id: int, *rest: str) -> Callable[[], None]:
-    """Return what floods the LAN from an engine's host."""
+def sender(engine: BareEngine, virtual_router_id: int, *rest: str) -> Callable[[], str]:
+    """Return what floods the LAN from an engine's host, and says if that was too slow."""
     words = ["eth0", engine.host.ipv4, str(virtual_router_id), "1", str(RATE), str(FLOOD_SECONDS)]
 
-    def send() -> None:
+    def send() -> str:
         process = engine.host.start("flood", [sys.executable, flood.__file__, *words, *rest])
-        assert process.wait(FLOOD_SECONDS + 10) == 0
+        assert process.wait(10 * FLOOD_SECONDS) == 0
         sent, took = (engine.host.directory / "flood.log").read_text().split()[-2:]
-        assert int(sent) / float(took) > 0.8 * RATE, "this machine cannot send that fast"
+        rate = int(sent) / float(took)
+        return "" if rate > RATE_MIN else f"{rate:.0f} of {RATE} adverts a second"
 
     return send
 
