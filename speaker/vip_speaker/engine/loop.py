@@ -124,7 +124,8 @@ class Engine:
         if self._stopping_until is not None:
             return
         now = boottime_ns()
-        _log.info("Stopping: handing over %d routers", len(self._fleet))
+        count = len(self._fleet)
+        _log.info("Stopping: handing over %d router%s", count, "" if count == 1 else "s")
         self._stopping_until = now + _STOP_LIMIT_NS
         self._fleet.stop(now)
         self._touch_all()

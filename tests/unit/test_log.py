@@ -1,0 +1,61 @@
+"""How a speaker's log looks in a terminal and in the journal."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vip_speaker.log import is_journal
+
+_PROGRAM = """
+import os, sys
+if sys.argv[1] == "journal":
+    found = os.fstat(2)
+    os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
+from vip_speaker import log
+logger = log.configure("debug", "engine")
+logger.debug("a")
+logger.info("b")
+logger.warning("c")
+try:
+    raise ValueError("e")
+except ValueError:
+    logger.exception("d")
+"""
+
+
+def _logged(where: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, where], capture_output=True, text=True, check=True
+    )
+    return done.stderr.splitlines()
+
+
+def test_in_the_journal_each_line_has_its_priority() -> None:
+    """Also those of a traceback, which would be of another priority otherwise."""
+    lines = _logged("journal")
+    assert lines[:4] == ["<7>engine: a", "<6>engine: b", "<4>engine: c", "<3>engine: d"]
+    assert len(lines) > 5
+    assert all(line.startswith("<3>") for line in lines[4:])
+
+
+def test_elsewhere_each_line_has_its_time_and_level() -> None:
+    """So that the logs of several hosts can be merged."""
+    lines = _logged("terminal")
+    assert re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.\d{3}Z DEBUG engine: a", lines[0])
+
+
+@pytest.mark.parametrize("stream", ["", "1:2", "nonsense"])
+def test_an_inherited_variable_is_not_believed(stream: str, tmp_path: Path) -> None:
+    """A service's child whose output goes into a file writes what a file should have."""
+    with (tmp_path / "log").open("w") as file:
+        assert not is_journal(file.fileno(), {"JOURNAL_STREAM": stream})
+        found = os.fstat(file.fileno())
+        named = {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        assert is_journal(file.fileno(), named)
+    assert not is_journal(-1, named)
