@@ -16,9 +16,12 @@ from typing import Any
 
 SETTINGS_VARIABLE = "VIP_SPEAKER_SETTINGS"
 # File descriptors that the supervisor passes to its children: the read end of a pipe that closes
-# when the supervisor is gone, and the engine's listening socket.
+# when the supervisor is gone; the engine's listening socket; the node lock, which the engine holds
+# by having it; the pipe into which it writes signs of life.
 LIFELINE_VARIABLE = "VIP_SPEAKER_LIFELINE_FD"
 LISTENER_VARIABLE = "VIP_SPEAKER_LISTENER_FD"
+LOCK_VARIABLE = "VIP_SPEAKER_LOCK_FD"
+PULSE_VARIABLE = "VIP_SPEAKER_PULSE_FD"
 # What the manifest of a pod says of where it runs.
 NODE_VARIABLE = "NODE_NAME"
 NAMESPACE_VARIABLE = "POD_NAMESPACE"

@@ -216,7 +216,8 @@ def test_a_supervisor_that_is_killed_takes_its_engine_along_in_order(
     one.await_state("Active")
     engine = one.pid("engine")
     one.kill_role("supervisor")
-    two.await_state("Active", 1)
+    # It waits two seconds for a new supervisor.
+    two.await_state("Active", 4)
     until("the engine to end", lambda: one.pid("engine") is None, 5)
     assert engine is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -35,10 +36,11 @@ def _run(monkeypatch: pytest.MonkeyPatch, trouble: Exception | None) -> PaperEng
         """The test's own process is not to be changed."""
 
     monkeypatch.setattr(engine_main, "Engine", lambda *_: engine)
-    for name in ("check_capabilities", "_listener", "_stop_on_signal"):
+    for name in ("check_capabilities", "_listener", "_act_on_signals"):
         monkeypatch.setattr(engine_main, name, nothing)
     for name in ("_stop_without_supervisor", "_prefer_this_process"):
         monkeypatch.setattr(engine_main, name, nothing)
+    monkeypatch.setattr(engine_main, "_lock", socket.socket)
     monkeypatch.setattr("vip_speaker.log.configure", nothing)
     if trouble is None:
         assert engine_main.main(Settings(node="n1")) == 0

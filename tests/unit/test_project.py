@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from support.rings import ROOT
 from support.tree import our_files
+from vip_speaker import heartbeat
 
 PACKAGES = ("operator/vip_operator", "model/vip_model", "speaker/vip_speaker", "lab/vip_lab")
 LOCKS = sorted(ROOT.glob("requirements/*.txt"))
@@ -158,6 +159,9 @@ def test_the_systemd_unit_says_what_it_runs_as() -> None:
     service = unit["Service"]
     assert service["ExecStart"].startswith("/opt/vip-operator/current/bin/vip-speaker run ")
     assert {"CAP_NET_ADMIN", "CAP_NET_RAW"} <= set(service["CapabilityBoundingSet"].split())
+    assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
+    assert int(service["WatchdogSec"]) > 3 * heartbeat.LOOK_SECONDS
+    assert "-HUP" in service["ExecReload"]
     assert {"AF_PACKET", "AF_NETLINK", "AF_UNIX"} <= set(service["RestrictAddressFamilies"].split())
 
 

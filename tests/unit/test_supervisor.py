@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -10,14 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vip_speaker import supervisor
-from vip_speaker.supervisor import CannotStartError, Child, listen, take_node_lock
-
-
-@pytest.fixture(autouse=True)
-def own_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Use a lock of the test's own: a speaker may run on the machine."""
-    monkeypatch.setattr(supervisor, "NODE_LOCK", f"\0vip-operator-test/{tmp_path}")
+from vip_speaker.supervisor import CannotStartError, Child, listen
 
 
 def test_an_engine_is_restarted_at_once() -> None:
@@ -80,19 +72,6 @@ def test_a_long_life_clears_the_record() -> None:
         engine.died(100.1)
     engine.started = 200.0
     assert engine.died(300.0) == 0.0
-
-
-def test_one_speaker_per_node() -> None:
-    """A second speaker is refused with the process that holds the node."""
-    with take_node_lock(), pytest.raises(CannotStartError) as refusal:
-        take_node_lock()
-    assert f"process {os.getpid()}" in str(refusal.value)
-
-
-def test_the_lock_ends_with_its_holder() -> None:
-    """Nothing is left behind that would keep the next speaker out."""
-    take_node_lock().close()
-    take_node_lock().close()
 
 
 def test_listen_replaces_a_socket_that_a_killed_speaker_left(tmp_path: Path) -> None:

@@ -164,6 +164,19 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._source.read_again)
+        loop.add_signal_handler(signal.SIGUSR1, self._log_state)
+        # A supervisor has them blocked until there is somebody who hears them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGUSR1))
+
+    def _log_state(self) -> None:
+        """Print what is in force and what the gates say to the log."""
+        found = self._configuration()
+        _log.info("Following %s, revision %d", found.source, found.revision)
+        for problem in [*found.problems, *(found.trouble or [])]:
+            _log.info("Problem: %s", problem)
+        for gate in self.gate_details():
+            _log.info("%s", msgspec.json.encode(gate).decode())
 
     def _stop_without_supervisor(self) -> None:
         """End when the supervisor is gone: the next one starts an agent of its own."""

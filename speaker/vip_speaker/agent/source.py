@@ -41,6 +41,9 @@ class Source(Protocol):
     def create_gate(self, wanted: WantedGate, on_change: Callable[[], None]) -> RunningGate:
         """Return a gate that has not been started."""
 
+    def read_again(self) -> None:
+        """Look at everything anew, as far as it is not followed anyway."""
+
     async def run(self) -> None:
         """Give orders until cancelled."""
 

@@ -24,6 +24,7 @@ from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
 from vip_speaker.engine.strangers import Strangers, ours
 from vip_speaker.engine.turns import TurnMeter
+from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.addresses import AddressWorker, DumpResult
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.sockets import Packet
@@ -59,6 +60,7 @@ class Engine:
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
+        self.pulse = Pulse(None)
         self._selector = selectors.DefaultSelector()
         self._opener = Opener()
         self._meter = TurnMeter()
@@ -136,6 +138,7 @@ class Engine:
             self._events = self._selector.select(self._timeout_seconds())
             self._meter.begin(self._agenda.next_ns())
             turn(self)
+            self.pulse.beat(boottime_ns())
             self._meter.end()
 
     def close(self) -> None:
@@ -171,6 +174,7 @@ class Engine:
                 self._ears.due_ns,
                 self._reception.watch.due_ns,
                 self._network.due_ns,
+                self.pulse.due_ns,
             )
             if at is not None
         ]
@@ -295,7 +299,7 @@ class Engine:
             case Verdicts():
                 self._take_verdicts(message)
             case StatusRequest():
-                self._server.send(connection, self._status())
+                self._server.send(connection, self.status())
             case Subscribe():
                 connection.subscribed = True
                 self._server.send(connection, self._hello())
@@ -360,7 +364,8 @@ class Engine:
             interfaces=status.interfaces(self._monitor.view),
         )
 
-    def _status(self) -> Status:
+    def status(self) -> Status:
+        """Return what `vip-speaker status` shows."""
         return Status(
             node=self._settings.node,
             revision=self._revision,

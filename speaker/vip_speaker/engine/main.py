@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
 import selectors
 import signal
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 from vip_speaker import log
 from vip_speaker.engine.loop import Engine
+from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.capability import MissingCapabilityError, check_capabilities
-from vip_speaker.settings import LIFELINE_VARIABLE, LISTENER_VARIABLE, Settings
+from vip_speaker.node_lock import NodeTakenError, take_node_lock
+from vip_speaker.settings import (
+    LIFELINE_VARIABLE,
+    LISTENER_VARIABLE,
+    LOCK_VARIABLE,
+    PULSE_VARIABLE,
+    Settings,
+)
+from vip_speaker.status_command import table
 from vip_speaker.supervisor import EXIT_CANNOT_RUN, listen
 
 _REAL_TIME_PRIORITY = 10
+# For so long an engine serves on without a supervisor: the next one may be about to take over.
+_ORPHAN_SECONDS = 2
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 
 _log = logging.getLogger("engine")
 
@@ -27,7 +41,8 @@ def main(settings: Settings) -> int:
     log.configure(settings.log_level, "engine")
     try:
         check_capabilities()
-    except MissingCapabilityError as error:
+        lock = _lock()
+    except (MissingCapabilityError, NodeTakenError) as error:
         _log.error("%s", error)
         return EXIT_CANNOT_RUN
     try:
@@ -35,17 +50,28 @@ def main(settings: Settings) -> int:
     except OSError as error:
         _log.error("The engine cannot run: %s", error)
         return EXIT_CANNOT_RUN
-    _stop_on_signal(engine)
+    _act_on_signals(engine)
     _stop_without_supervisor(engine)
-    engine.start()
-    _prefer_this_process()
-    _log.info("Started")
-    engine.run()
-    # Only after an orderly end: one by an exception leaves the addresses to the next life, which
-    # goes on with them, or to their lifetime.
-    engine.close()
+    passed = os.environ.get(PULSE_VARIABLE)
+    engine.pulse = Pulse(None if passed is None else int(passed))
+    with lock:
+        engine.start()
+        _prefer_this_process()
+        _log.info("Started")
+        engine.run()
+        # Only after an orderly end: one by an exception leaves the addresses to the next life,
+        # which goes on with them, or to their lifetime.
+        engine.close()
     _log.info("Ended")
     return 0
+
+
+def _lock() -> socket.socket:
+    """Return the node lock that the supervisor took, or take it without a supervisor."""
+    passed = os.environ.get(LOCK_VARIABLE)
+    if passed is None:
+        return take_node_lock()
+    return socket.socket(fileno=int(passed))
 
 
 def _listener(settings: Settings) -> socket.socket:
@@ -56,33 +82,49 @@ def _listener(settings: Settings) -> socket.socket:
     return socket.socket(fileno=int(passed))
 
 
-def _stop_on_signal(engine: Engine) -> None:
+def _act_on_signals(engine: Engine) -> None:
+    faulthandler.enable()  # a supervisor that finds the engine hanging asks where (SIGABRT)
     read, write = socket.socketpair()
     read.setblocking(False)
     write.setblocking(False)
 
     def received(_mask: int) -> None:
         with contextlib.suppress(BlockingIOError):
-            read.recv(64)
-        engine.stop()
+            for number in read.recv(64):
+                if number in _ENDING:
+                    engine.stop()
+                elif number == signal.SIGUSR1:
+                    _log_state(engine)
 
     engine.selector.register(read, selectors.EVENT_READ, received)
     signal.set_wakeup_fd(write.detach(), warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # SIGHUP is the agent's business; a terminal that goes is none of the engine's.
+    for number in (*_ENDING, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGUSR1, signal.SIGHUP))
+
+
+def _log_state(engine: Engine) -> None:
+    """Print what `vip-speaker status` shows to the log."""
+    for line in table(engine.status(), datetime.now(UTC)).splitlines():
+        if line:
+            _log.info("%s", line)
 
 
 def _stop_without_supervisor(engine: Engine) -> None:
-    """Leave in an orderly way when the supervisor is gone: nobody would restart this engine."""
+    """Leave in an orderly way some time after the supervisor is gone.
+
+    Nobody would restart this engine; but a new supervisor may come, which replaces it.
+    """
     passed = os.environ.get(LIFELINE_VARIABLE)
     if passed is None:
         return
     lifeline = int(passed)
 
     def closed(_mask: int) -> None:
-        _log.error("The supervisor is gone, leaving in an orderly way")
+        _log.error("The supervisor is gone; handing over unless another comes soon")
         engine.selector.unregister(lifeline)
-        engine.stop()
+        signal.alarm(_ORPHAN_SECONDS)
 
     engine.selector.register(lifeline, selectors.EVENT_READ, closed)
 

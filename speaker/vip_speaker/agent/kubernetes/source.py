@@ -100,6 +100,9 @@ class KubernetesSource:
             return _constant(GateState.NOT_APPLICABLE, reason)
         return registry.create(wanted.spec, on_change, Site(wanted.namespace, self._surroundings))
 
+    def read_again(self) -> None:
+        """A cluster is followed: there is nothing to read."""
+
     async def run(self) -> None:
         """Follow, order and report until cancelled."""
         async with self._client, asyncio.TaskGroup() as group:

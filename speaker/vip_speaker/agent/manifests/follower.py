@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -38,21 +39,32 @@ class Follower:
         self._apply = apply
         self._routers_of_engine = routers_of_engine
         self._configuration = Configuration(source=str(manifests))
+        self._wanted_anew = asyncio.Event()
 
     @property
     def configuration(self) -> Configuration:
         """What is in force, and what is wrong with the newest version."""
         return self._configuration
 
+    def read_again(self) -> None:
+        """Read everything again soon, whether it changed or not."""
+        self._wanted_anew.set()
+
     async def run(self) -> None:
         """Follow until cancelled."""
         watcher = files.Watcher(self._manifests)
         while True:
+            if self._wanted_anew.is_set():
+                self._wanted_anew.clear()
+                _log.info("Reading %s again, as asked by SIGHUP", self._manifests)
+                watcher = files.Watcher(self._manifests)
             # In a thread: a network file system that hangs must not hold the gates.
             snapshot = await asyncio.to_thread(watcher.poll)
             if snapshot is not None:
                 await self._take(snapshot)
-            await asyncio.sleep(files.POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(files.POLL_SECONDS):
+                    await self._wanted_anew.wait()
 
     async def _take(self, snapshot: files.Snapshot) -> None:
         if snapshot.problems:

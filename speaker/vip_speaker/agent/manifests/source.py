@@ -41,6 +41,10 @@ class ManifestSource:
         """Return a gate; one that needs a cluster does not count."""
         return registry.create(wanted.spec, on_change)
 
+    def read_again(self) -> None:
+        """Read the manifests again, whether they changed or not."""
+        self._follower.read_again()
+
     async def run(self) -> None:
         """Follow until cancelled."""
         await self._follower.run()
