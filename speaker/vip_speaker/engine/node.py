@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vip_speaker.engine import transition_log
 from vip_speaker.engine.channels import Channels
 from vip_speaker.engine.clock import WallClock, boottime_ns
 from vip_speaker.engine.compile import InstanceKey
@@ -68,15 +69,10 @@ class Node:
         """Return (interface index, address) of all that a speaker, maybe an earlier one, bound."""
         return self.view.tagged
 
-    def report(self, router: DesiredRouter, change: StateChanged, now: int) -> None:
-        """Tell the log and every subscriber of a transition."""
-        _log.info(
-            "Router %s changed from %s to %s: %s",
-            router.display_name,
-            change.previous.value,
-            change.state.value,
-            change.reason,
-        )
+    def report(self, router: DesiredRouter, change: StateChanged, now: int, peer: str) -> None:
+        """Tell the log and every subscriber of a transition; `peer` was heard last, if anybody."""
+        level = transition_log.level(change, peer)
+        _log.log(level, "%s", transition_log.sentence(router, change, peer))
         self.publish(
             Transition(
                 router=router.name,

@@ -76,6 +76,7 @@ class Router:
         self._whereabouts = Whereabouts(self, self.instances, desired.display_name)
         self._since_ns = clock.boottime_ns()
         self.transitions = 0
+        self._peer = ""  # who was heard last since the last transition
 
     # --- what is seen from outside ---------------------------------------------------------
 
@@ -214,6 +215,7 @@ class Router:
         instance.counters.received(advertisement.priority)
         if advertisement.priority:
             self.prober.hear_advert()
+        self._peer = str(source)
         heard = Heard(position, source, advertisement.priority, advertisement.interval_ns)
         now = clock.boottime_ns()
         self.apply(now, self.election.receive(now, heard, arrived_ns=arrived_ns))
@@ -360,7 +362,8 @@ class Router:
         self.transitions += 1
         self._since_ns = now
         self._record()
-        self._node.report(self.desired, change, now)
+        self._node.report(self.desired, change, now, self._peer)
+        self._peer = ""
 
     def _record(self) -> None:
         if self.election is not None:
