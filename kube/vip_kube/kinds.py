@@ -27,7 +27,7 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As objects spell it: v1, vip-operator.io/v1alpha1."""
+        """As objects spell it: v1, apps/v1."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
@@ -48,12 +48,6 @@ class Kind:
         return "/".join(parts)
 
 
-_OURS = ("vip-operator.io", "v1alpha1")
-
-VIRTUAL_IPS = Kind(*_OURS, "virtualips", "VirtualIP", namespaced=True)
-VIRTUAL_IP_POOLS = Kind(*_OURS, "virtualippools", "VirtualIPPool", namespaced=False)
-VIRTUAL_ROUTERS = Kind(*_OURS, "virtualrouters", "VirtualRouter", namespaced=False)
-SPEAKERS = Kind(*_OURS, "speakers", "Speaker", namespaced=False)
 NODES = Kind("", "v1", "nodes", "Node", namespaced=False)
 PODS = Kind("", "v1", "pods", "Pod", namespaced=True)
 SERVICES = Kind("", "v1", "services", "Service", namespaced=True)

@@ -90,13 +90,14 @@ def _complain_of_missing(error: ModuleNotFoundError) -> int:
 def _plan(parsed: argparse.Namespace) -> int:
     import msgspec  # noqa: PLC0415
 
-    from vip_operator.commands import manifests  # noqa: PLC0415
+    from vip_common.manifests.reading import ManifestsError  # noqa: PLC0415
     from vip_operator.commands.dry_run import document, dry_run, text  # noqa: PLC0415
+    from vip_operator.commands.manifests import read_all  # noqa: PLC0415
 
     try:
-        documents = manifests.read(parsed.filename)
-    except manifests.ManifestError as error:
-        print(error, file=sys.stderr)
+        documents = read_all(parsed.filename)
+    except ManifestsError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
         return EXIT_USAGE
     run = dry_run(documents)
     if parsed.json:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
 from vip_kube.errors import ApiError, UnreachableError
 from vip_operator.core.changes import RouterChange, StatusChange
@@ -22,7 +23,6 @@ from vip_operator.core.known.round_inputs import Moment
 from vip_operator.core.known.snapshot import Snapshot
 from vip_operator.core.known.store import Store
 from vip_operator.core.reconcile import Reconciler, Round
-from vip_operator.log import Trouble
 from vip_operator.pages.report import Tally
 from vip_operator.writing.guard import Guard
 from vip_operator.writing.write import Written

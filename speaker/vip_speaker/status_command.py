@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from vip_common.timestamps import parsed
 from vip_model.vocabulary import GateState
 from vip_speaker.messages import (
     ForeignRouter,
@@ -181,12 +182,9 @@ def _reason(router: RouterStatus) -> str:
 
 def age(since: str, now: datetime) -> str:
     """Return how long ago an RFC 3339 time was: 12s, 3m05s, 7h02m, 9d04h."""
-    try:
-        start = datetime.fromisoformat(since)
-    except ValueError:
+    start = parsed(since)
+    if start is None:
         return "-"
-    if start.tzinfo is None:
-        start = start.replace(tzinfo=UTC)
     seconds = max(0, int((now - start).total_seconds()))
     if seconds < 60:
         return f"{seconds}s"

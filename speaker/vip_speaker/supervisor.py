@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vip_speaker import log
+from vip_common import log
 from vip_speaker.heartbeat import LOOK_SECONDS, Watch
 from vip_speaker.linux.capability import MissingCapabilityError, check_capabilities
 from vip_speaker.node_lock import NodeTakenError, take_node_lock

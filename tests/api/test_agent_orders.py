@@ -12,7 +12,7 @@ import pytest
 from support.cluster_agent import NODE, until
 from support.cluster_scene import Scene, a_scene, pods_gate, router
 from support.figures import Figure
-from vip_kube.kinds import VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.objects import (

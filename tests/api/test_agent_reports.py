@@ -9,7 +9,8 @@ import time
 from support.cluster_agent import NODE, cluster_agent, until
 from support.cluster_scene import Scene, a_scene, pods_gate
 from support.figures import Figure
-from vip_kube.kinds import LEASES, SPEAKERS
+from vip_common.kinds import SPEAKERS
+from vip_kube.kinds import LEASES
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.objects import make_node

@@ -12,16 +12,9 @@ from support import grants
 from support.chart_rights import Rights, chart_rights, used
 from support.cluster_agent import NODE, cluster_agent, until
 from support.told_speakers import ToldSpeakers
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import (
-    CONFIG_MAPS,
-    DAEMON_SETS,
-    LEASES,
-    SERVICES,
-    SPEAKERS,
-    VIRTUAL_IPS,
-    VIRTUAL_ROUTERS,
-)
+from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, LEASES, SERVICES
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy

@@ -12,15 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.api_server import CLUSTER_ROLE_BINDINGS, allow_everything, clean_up
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import (
-    ENDPOINT_SLICES,
-    NODES,
-    PODS,
-    SERVICES,
-    SPEAKERS,
-    VIRTUAL_IPS,
-)
+from vip_kube.kinds import ENDPOINT_SLICES, NODES, PODS, SERVICES
 from vip_lab.kubernetes import objects
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane

@@ -9,7 +9,7 @@ import yaml
 
 from support.api_server import CRDS
 from support.rings import ROOT
-from vip_kube.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.wait import until

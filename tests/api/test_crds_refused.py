@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from support.resources import lan, vip
+from vip_common.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS, Kind
+from vip_kube.kinds import Kind
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.kubectl import Kubectl

@@ -9,8 +9,8 @@ import pytest
 
 from support.resources import vip_document
 from support.rings import ROOT
+from vip_common.kinds import VIRTUAL_IPS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import VIRTUAL_IPS
 from vip_lab.kubernetes.api import Api
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.kubectl import Kubectl

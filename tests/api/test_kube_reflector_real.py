@@ -13,10 +13,11 @@ import pytest
 
 from support.fake_engine import until
 from support.followed import following
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
 from vip_kube.access import from_kubeconfig
 from vip_kube.client import Client, EventType, Selection
 from vip_kube.errors import ApiError
-from vip_kube.kinds import EVENTS, LEASES, SERVICES, SPEAKERS, VIRTUAL_ROUTERS, Kind
+from vip_kube.kinds import EVENTS, LEASES, SERVICES, Kind
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 

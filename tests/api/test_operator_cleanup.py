@@ -15,18 +15,8 @@ import pytest
 from support import grants
 from support.chart_rights import Rights, chart_rights, used
 from support.operator_stand import Stand, operator_stand
-from vip_kube.kinds import (
-    CONFIG_MAPS,
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    LEASES,
-    PODS,
-    SERVICES,
-    SPEAKERS,
-    VIRTUAL_IPS,
-    VIRTUAL_ROUTERS,
-    Kind,
-)
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, LEASES, PODS, SERVICES, Kind
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy

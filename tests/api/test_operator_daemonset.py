@@ -12,7 +12,8 @@ import yaml
 
 from support.chart import find, render
 from support.operator_stand import Stand, operator_stand
-from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, PODS, SPEAKERS
+from vip_common.kinds import SPEAKERS
+from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, PODS
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy

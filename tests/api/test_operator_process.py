@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from support.operator_stand import Stand, operator_stand
-from vip_kube.kinds import SERVICES, VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_ROUTERS
+from vip_kube.kinds import SERVICES
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.objects import make_service

@@ -10,7 +10,7 @@ import pytest
 
 from support.figures import Figure
 from support.operator_stand import Stand, operator_stand
-from vip_kube.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.wait import until

@@ -12,7 +12,7 @@ import pytest
 
 from support.api_server import CRDS
 from support.operator_stand import Stand, operator_stand
-from vip_kube.kinds import VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.kubectl import Kubectl

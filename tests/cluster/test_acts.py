@@ -9,7 +9,7 @@ import pytest
 
 from support.figures import Figure
 from support.installation import SYSTEM, Installation, web_application, web_pod
-from vip_kube.kinds import VIRTUAL_IPS
+from vip_common.kinds import VIRTUAL_IPS
 from vip_lab.client import Probing, answers, fetch
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.wait import throughout, until

@@ -11,7 +11,8 @@ from support.chart import container as container_of
 from support.figures import Figure
 from support.installation import RELEASE, SYSTEM, Installation, web_application
 from support.workloads import container, pod
-from vip_kube.kinds import LEASES, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import LEASES
 from vip_lab.client import Probing
 from vip_lab.kubernetes.objects import is_ready
 from vip_lab.wait import until

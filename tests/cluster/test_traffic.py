@@ -7,7 +7,8 @@ from typing import Any
 from support.figures import Figure
 from support.installation import Installation, web_application, web_pod
 from support.workloads import WEB_PORT, pod, web_server
-from vip_kube.kinds import PODS, SERVICES, VIRTUAL_IPS
+from vip_common.kinds import VIRTUAL_IPS
+from vip_kube.kinds import PODS, SERVICES
 from vip_lab.client import Probing, answers, fetch
 from vip_lab.wait import until
 

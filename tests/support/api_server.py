@@ -6,16 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from support.rings import ROOT
+from vip_common.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import (
-    NODES,
-    PODS,
-    SPEAKERS,
-    VIRTUAL_IP_POOLS,
-    VIRTUAL_IPS,
-    VIRTUAL_ROUTERS,
-    Kind,
-)
+from vip_kube.kinds import NODES, PODS, Kind
 from vip_lab.host import Host
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from support.chart import Grant, find, render
+from vip_common.kinds import SPEAKERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import PODS, SPEAKERS
+from vip_kube.kinds import PODS
 from vip_lab.kubernetes.api import Api
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_server import Record

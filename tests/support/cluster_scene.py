@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from support.cluster_agent import NODE, ClusterAgent, PlayedEngine, cluster_agent, until
-from vip_kube.kinds import LEASES, SPEAKERS, VIRTUAL_ROUTERS
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
+from vip_kube.kinds import LEASES
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy

@@ -13,8 +13,9 @@ from typing import Any
 
 from aiohttp import web
 
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.access import Access
-from vip_kube.kinds import VIRTUAL_ROUTERS, Kind
+from vip_kube.kinds import Kind
 from vip_kube.wire import Object
 
 Step = Callable[[web.Request], Awaitable[web.StreamResponse]]

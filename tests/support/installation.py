@@ -9,15 +9,8 @@ import json
 from collections.abc import Iterator
 
 from support.workloads import web_deployment, web_service
-from vip_kube.kinds import (
-    DAEMON_SETS,
-    ENDPOINT_SLICES,
-    PODS,
-    SERVICES,
-    SPEAKERS,
-    VIRTUAL_IPS,
-    VIRTUAL_ROUTERS,
-)
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import DAEMON_SETS, ENDPOINT_SLICES, PODS, SERVICES
 from vip_lab.client import answers
 from vip_lab.cluster.cluster import Cluster
 from vip_lab.kubernetes.api import JsonObject

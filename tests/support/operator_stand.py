@@ -9,8 +9,9 @@ from typing import Any
 
 from support.api_server import allow_everything
 from support.told_speakers import ToldSpeakers
+from vip_common.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import EVENTS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import EVENTS
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.operator import Operator

@@ -12,8 +12,9 @@ from typing import Any
 
 from support.api_server import allow_everything, control_plane
 from support.network_manifests import NODES
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import LEASES, SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import LEASES
 from vip_lab.fleet import Fleet
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane

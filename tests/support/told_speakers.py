@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from vip_kube.kinds import LEASES, NODES, SPEAKERS, VIRTUAL_ROUTERS
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
+from vip_kube.kinds import LEASES, NODES
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.objects import make_node
 

@@ -36,7 +36,7 @@ async def test_trouble_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptur
 
     assert attempts.trouble == ""
     assert len(caplog.messages) == 2
-    assert "trying until it works: 403 Forbidden" in caplog.messages[0]
+    assert "trying again: 403 Forbidden" in caplog.messages[0]
     assert caplog.messages[1] == "Could renew the Lease a/b again"
 
 

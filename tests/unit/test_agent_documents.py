@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from vip_common.manifests.documents import Document, DocumentError, decode
 from vip_model.schema.scalars import UnclearText
-from vip_speaker.agent.manifests.documents import Document, DocumentError, decode
 
 
 def refusal(content: str | bytes) -> str:

@@ -12,8 +12,8 @@ import pytest
 from support.cluster_agent import PlayedEngine
 from support.fake_engine import until
 from support.speaker_api import NODE, SpeakerApi
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.access import Access
-from vip_kube.kinds import VIRTUAL_ROUTERS
 from vip_speaker.agent.kubernetes import source
 from vip_speaker.agent.kubernetes.source import KubernetesSource
 from vip_speaker.agent.main import Agent

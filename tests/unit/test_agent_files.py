@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from vip_common.manifests.reading import ManifestsError, read
 from vip_model.schema.parse import label_of
 from vip_speaker.agent.manifests.files import Snapshot, Watcher
-from vip_speaker.agent.manifests.reading import ManifestsError, read
 
 ONE = "kind: VirtualIP\nmetadata: {name: one}\n"
 TWO = "kind: VirtualIP\nmetadata: {name: two}\n"

@@ -41,7 +41,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, trouble: Exception | None) -> PaperEng
     for name in ("_stop_without_supervisor", "_prefer_this_process"):
         monkeypatch.setattr(engine_main, name, nothing)
     monkeypatch.setattr(engine_main, "_lock", socket.socket)
-    monkeypatch.setattr("vip_speaker.log.configure", nothing)
+    monkeypatch.setattr("vip_common.log.configure", nothing)
     if trouble is None:
         assert engine_main.main(Settings(node="n1")) == 0
     else:

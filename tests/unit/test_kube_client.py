@@ -11,10 +11,11 @@ import pytest
 from aiohttp import web
 
 from support.fake_api import FakeApi, answer, cut, hang, refuse, serving, status, stream
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
 from vip_kube.access import Access
 from vip_kube.client import Client, Selection
 from vip_kube.errors import AccessError, ApiError, UnreachableError
-from vip_kube.kinds import EVENTS, NODES, PODS, SPEAKERS, VIRTUAL_ROUTERS
+from vip_kube.kinds import EVENTS, NODES, PODS
 
 KIND = VIRTUAL_ROUTERS
 

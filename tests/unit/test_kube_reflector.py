@@ -13,8 +13,8 @@ from aiohttp import web
 from support.fake_api import FakeApi, Step, answer, cut, hang, line, refuse, serving, status, stream
 from support.fake_engine import until
 from support.followed import following
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.client import Client
-from vip_kube.kinds import VIRTUAL_ROUTERS
 
 pytestmark = pytest.mark.usefixtures("quick_time")
 

@@ -11,9 +11,10 @@ from aiohttp import web
 
 from support.fake_api import FakeApi, cut, hang, line, refuse, serving, status, stream
 from support.fake_engine import until
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.client import Client, EventType, Selection, WatchEvent
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import PODS, VIRTUAL_ROUTERS
+from vip_kube.kinds import PODS
 from vip_kube.wire import LineSplitter
 
 KIND = VIRTUAL_ROUTERS

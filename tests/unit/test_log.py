@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from vip_speaker.log import is_journal
+from vip_common.log import is_journal
 
 _PROGRAM = """
 import os, sys
 if sys.argv[1] == "journal":
     found = os.fstat(2)
     os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
-from vip_speaker import log
-logger = log.configure("debug", "engine")
+from vip_common import log
+import logging
+log.configure("debug", "engine")
+logger = logging.getLogger("engine")
 logger.debug("a")
 logger.info("b")
 logger.warning("c")

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from support.fake_api import FakeApi, answer, refuse, serving
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.client import Client
 from vip_kube.errors import ApiError
-from vip_kube.kinds import VIRTUAL_ROUTERS
 from vip_operator.commands.cleanup import cleanup
 
 

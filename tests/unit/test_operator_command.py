@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vip_common.log import Trouble
 from vip_operator.cli import main
-from vip_operator.log import Trouble
 
 
 @pytest.mark.parametrize(

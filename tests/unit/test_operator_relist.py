@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from support.fake_api import FakeApi, answer, refuse, serving
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Object
-from vip_kube.kinds import PODS, VIRTUAL_ROUTERS
+from vip_kube.kinds import PODS
 from vip_operator.core.known.store import Store
 from vip_operator.watching import relist
 from vip_operator.watching.relist import Relister

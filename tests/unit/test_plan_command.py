@@ -201,7 +201,8 @@ def test_a_cluster_without_candidates(tmp_path: Path, capsys: pytest.CaptureFixt
         (None, "Cannot read {path}: No such file or directory"),
         ("a: [", "{path}, line "),
         ("a: 1\na: 2\n", "{path}, line 2, column 1: the key a comes twice"),
-        (b"\xff\xfe\x00", "{path} is neither YAML nor JSON"),
+        (b"\xff\xfe\x00", "{path} is UTF-16: save it as UTF-8"),
+        ("", "{path} is empty, as if it were being written"),
     ],
 )
 def test_what_cannot_be_read(

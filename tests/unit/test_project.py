@@ -18,7 +18,14 @@ from support.rings import ROOT
 from support.tree import our_files
 from vip_speaker import heartbeat
 
-PACKAGES = ("operator/vip_operator", "model/vip_model", "speaker/vip_speaker", "lab/vip_lab")
+PACKAGES = (
+    "operator/vip_operator",
+    "model/vip_model",
+    "kube/vip_common",
+    "kube/vip_kube",
+    "speaker/vip_speaker",
+    "lab/vip_lab",
+)
 LOCKS = sorted(ROOT.glob("requirements/*.txt"))
 # SHA-256 of the licence's text as the Apache Software Foundation publishes it.
 APACHE_2_0 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
@@ -49,6 +56,17 @@ def test_no_path_of_this_checkout_stands_in_the_tree() -> None:
     """The tree works wherever it is cloned: no file holds the absolute path of this clone."""
     assert len(ROOT.parts) > 1
     assert [name for name, text in _texts().items() if f"{ROOT}/" in text] == []
+
+
+def test_the_api_client_knows_none_of_our_resources() -> None:
+    """What the client of the API is told are kinds; which of them are ours is not its business."""
+    crds = [yaml.safe_load(path.read_text()) for path in (ROOT / "crds").glob("*.yaml")]
+    ours = {
+        word for crd in crds for word in (crd["spec"]["names"]["kind"], crd["metadata"]["name"])
+    }
+    assert "VirtualRouter" in ours
+    modules = sorted((ROOT / "kube/vip_kube").rglob("*.py"))
+    assert [(m.name, word) for m in modules for word in sorted(ours) if word in m.read_text()] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)

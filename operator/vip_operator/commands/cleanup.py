@@ -13,22 +13,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.access import Access, find
 from vip_kube.client import Client, Object, Selection
 from vip_kube.conditions import READY, is_true
 from vip_kube.errors import AccessError, ApiError, UnreachableError
-from vip_kube.kinds import (
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    LEASES,
-    NODES,
-    PODS,
-    SERVICES,
-    SPEAKERS,
-    VIRTUAL_IPS,
-    VIRTUAL_ROUTERS,
-    Kind,
-)
+from vip_kube.kinds import DAEMON_SETS, DEPLOYMENTS, LEASES, NODES, PODS, SERVICES, Kind
 from vip_model.__about__ import __version__
 from vip_operator import log
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from vip_operator.log import Trouble
+from vip_common.log import Trouble
 from vip_operator.pages import metrics
 from vip_operator.pages.report import Report
 

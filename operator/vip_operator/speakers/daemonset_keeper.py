@@ -7,12 +7,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
 from vip_kube.client import Client, Object, Selection
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, EVENTS
 from vip_kube.reflector import Reflector
-from vip_operator.log import Trouble
 from vip_operator.speakers.daemonset import (
     Refusals,
     TemplateError,

@@ -13,11 +13,12 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from vip_common.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Object, ObjectList, Selection
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS, Kind
-from vip_operator.log import Trouble
+from vip_kube.kinds import Kind
 
 COUNTED = (VIRTUAL_IPS, VIRTUAL_IP_POOLS, VIRTUAL_ROUTERS, SPEAKERS)
 

@@ -12,19 +12,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from vip_common.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import (
-    NODES,
-    SERVICES,
-    SPEAKERS,
-    VIRTUAL_IP_POOLS,
-    VIRTUAL_IPS,
-    VIRTUAL_ROUTERS,
-    Kind,
-)
-from vip_operator.log import Trouble
+from vip_kube.kinds import NODES, SERVICES, Kind
 from vip_operator.watching.kopf_thread import Hear, KopfThread
 
 KINDS = (VIRTUAL_IPS, VIRTUAL_IP_POOLS, VIRTUAL_ROUTERS, SPEAKERS, NODES, SERVICES)

@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from vip_common.kinds import VIRTUAL_IPS
+from vip_common.log import Trouble
+from vip_common.timestamps import parsed
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError
-from vip_kube.kinds import VIRTUAL_IPS, Kind
+from vip_kube.kinds import Kind
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import (
     CreateRouter,
@@ -24,7 +27,6 @@ from vip_operator.core.changes import (
     StatusChange,
     UpdateRouter,
 )
-from vip_operator.log import Trouble
 
 CRDS = Kind(
     "apiextensions.k8s.io",
@@ -158,7 +160,7 @@ def _must_wait(change: RouterChange, state: KindState) -> bool:
     if state.since is None:
         return True
     before = change.before if isinstance(change, UpdateRouter) else change.router
-    made = _time(before.metadata.creation_timestamp)
+    made = parsed(before.metadata.creation_timestamp)
     is_older = made is None or made < state.since
     return is_older and state.now - state.since < RESTORE_TIME
 
@@ -167,8 +169,4 @@ def _made_at(definition: Object) -> datetime | None:
     metadata = definition["metadata"]
     if metadata.get("deletionTimestamp"):
         return None
-    return _time(metadata.get("creationTimestamp", ""))
-
-
-def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return parsed(metadata.get("creationTimestamp", ""))

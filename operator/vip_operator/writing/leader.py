@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from vip_common.log import Trouble
+from vip_common.timestamps import rfc3339
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import LEASES
@@ -21,7 +23,6 @@ from vip_operator.core.leader_election import (
     Wait,
     Write,
 )
-from vip_operator.log import Trouble
 
 LEASE_NAME = "vip-operator"
 
@@ -178,7 +179,7 @@ def _view(content: Object) -> LeaseView:
 
 def _document(step: Write, current: Object, namespace: str) -> Object:
     """Return the Lease as it shall be: what others wrote into it, such as labels, stays."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    now = rfc3339(datetime.now(UTC), "microseconds")
     metadata = dict(current.get("metadata") or {"name": LEASE_NAME, "namespace": namespace})
     if step.resource_version:
         metadata["resourceVersion"] = step.resource_version

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from vip_common.timestamps import rfc3339
 from vip_model.resources.base import API_VERSION
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import EmitEvent, SetIngress, SetStatus, UpdateRouter
@@ -64,7 +65,7 @@ def event(change: EmitEvent, identity: str, now: datetime) -> dict[str, Any]:
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": f"{change.name}.{uuid.uuid4().hex}", "namespace": change.namespace},
-        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": rfc3339(now, "microseconds"),
         "reportingController": CONTROLLER,
         "reportingInstance": _shortened(identity, _MOST_INSTANCE),
         "action": change.reason,

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from vip_common.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.log import Trouble
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import EVENTS, SERVICES, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import EVENTS, SERVICES
 from vip_operator.core.changes import (
     Change,
     CreateRouter,
@@ -24,7 +26,6 @@ from vip_operator.core.changes import (
     StatusChange,
     UpdateRouter,
 )
-from vip_operator.log import Trouble
 from vip_operator.writing import requests
 
 # Statuses do not depend on each other, so some requests are on their way at a time.

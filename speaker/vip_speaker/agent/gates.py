@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from vip_common.timestamps import rfc3339
 from vip_model.vocabulary import GateState
 from vip_speaker.agent.desired import GateKey, WantedGate
 from vip_speaker.agent.report import GateDetail
@@ -136,4 +137,4 @@ def _detail(router: str, name: str, running: _Running) -> GateDetail:
 def _rfc3339(nanoseconds: int) -> str:
     moment = datetime.fromtimestamp(nanoseconds // _SECOND_NS, UTC)
     moment = moment.replace(microsecond=nanoseconds % _SECOND_NS // _MICROSECOND_NS)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(moment)

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
+from vip_common import log
 from vip_kube import access as kube_access
 from vip_kube.errors import AccessError
-from vip_speaker import log
 from vip_speaker.agent import alive, web
 from vip_speaker.agent.client import EngineClient
 from vip_speaker.agent.gates import GateRunner

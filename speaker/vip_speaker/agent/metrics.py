@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -18,6 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from vip_common.timestamps import parsed
 from vip_model.__about__ import __version__
 from vip_model.vocabulary import NEIGHBOUR_PROBLEMS, GateState
 from vip_speaker.agent.report import Report
@@ -239,5 +238,6 @@ def _neighbour_problems(engine: Status) -> Metric:
 
 def _add_time(family: GaugeMetricFamily, labels: tuple[str, ...], text: str) -> None:
     """Add an RFC 3339 time as seconds since the epoch; an empty one adds nothing."""
-    with contextlib.suppress(ValueError):
-        family.add_metric(labels, datetime.fromisoformat(text).timestamp())
+    moment = parsed(text)
+    if moment is not None:
+        family.add_metric(labels, moment.timestamp())

@@ -13,7 +13,7 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vip_speaker import log
+from vip_common import log
 from vip_speaker.engine.loop import Engine
 from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.capability import MissingCapabilityError, check_capabilities

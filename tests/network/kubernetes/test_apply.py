@@ -10,7 +10,7 @@ import pytest
 from support.figures import Figure
 from support.network_manifests import NODES
 from support.stage import NAMESPACE, Stage, virtual_ip
-from vip_kube.kinds import VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_lab.client import Probing
 from vip_lab.wait import throughout, until
 

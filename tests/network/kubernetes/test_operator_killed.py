@@ -8,7 +8,8 @@ import time
 from support.figures import Figure
 from support.network_manifests import NODES
 from support.stage import OPERATOR_NAMESPACE, Stage, virtual_ip
-from vip_kube.kinds import LEASES, VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
+from vip_kube.kinds import LEASES
 from vip_lab.client import Probing
 from vip_lab.kubernetes.api import JsonObject
 from vip_lab.wait import until

@@ -9,7 +9,7 @@ import pytest
 
 from support.network_manifests import NODES
 from support.stage import CLIENT, NAMESPACE, Stage, virtual_ip
-from vip_kube.kinds import SPEAKERS, VIRTUAL_ROUTERS
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
 from vip_lab.keepalived import Keepalived, KeepalivedInstance, why_no_keepalived
 from vip_lab.wait import throughout, until
 from vip_model.planning.claims import by_name

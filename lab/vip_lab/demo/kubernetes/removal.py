@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from vip_kube.kinds import SERVICES, VIRTUAL_ROUTERS
+from vip_common.kinds import VIRTUAL_ROUTERS
+from vip_kube.kinds import SERVICES
 from vip_lab.demo.act import NOBODY
 from vip_lab.demo.kubernetes.stage import RELEASE, SYSTEM, ClusterStage
 from vip_lab.demo.page import ms_since

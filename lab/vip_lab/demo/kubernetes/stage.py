@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from vip_common.kinds import VIRTUAL_IPS
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, VIRTUAL_IPS
+from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES
 from vip_lab.client import get
 from vip_lab.cluster.cluster import Cluster
 from vip_lab.demo.act import Bound

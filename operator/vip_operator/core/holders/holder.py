@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from vip_common.timestamps import parsed
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.known.round_inputs import SECOND_NS, Heartbeat
 from vip_operator.core.known.speaker_reports import Reports
@@ -239,8 +240,4 @@ class ClaimKeeper:
 
 def _instant(since: str) -> datetime:
     """Return the time of a report; one that is none counts as long ago."""
-    try:
-        instant = datetime.fromisoformat(since)
-    except ValueError:
-        return _LONG_AGO
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    return parsed(since) or _LONG_AGO

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from vip_common.timestamps import rfc3339
 from vip_model.planning.planned_status import PlannedStatus
 from vip_model.resources.metadata import Condition
 from vip_model.resources.speaker import AddressConflict
@@ -119,7 +120,7 @@ def merged(
     before: Sequence[Condition], now: Iterable[Condition], utc: datetime
 ) -> tuple[Condition, ...]:
     """Return the conditions with their times: `lastTransitionTime` changes only with status."""
-    text = utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = rfc3339(utc, "seconds")
     result = []
     for condition in now:
         known = find(before, condition.type)

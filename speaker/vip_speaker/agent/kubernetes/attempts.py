@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
 from vip_kube.errors import ApiError, UnreachableError
 
@@ -28,25 +29,24 @@ class Attempts:
     def __init__(self, what: str) -> None:
         self._what = what
         self._backoff = Backoff(random.Random(), limit_seconds=_LIMIT_SECONDS)  # noqa: S311  no secret
-        self._trouble = ""
+        self._standing = Trouble(_log, what)
+        self._newest = ""
 
     @property
     def trouble(self) -> str:
         """Why it does not work at the moment, one sentence; empty while it does."""
-        return self._trouble
+        return self._newest
 
     async def make(self, write: Callable[[], Awaitable[None]]) -> float:
         """Write; return 0 if it worked, else the seconds to wait before the next attempt."""
         try:
             await write()
         except (ApiError, UnreachableError, NotYetError) as error:
-            if not self._trouble:
-                _log.warning("Could not %s, trying until it works: %s", self._what, error)
-            self._trouble = f"Could not {self._what}: {error}"
+            self._standing.begins(error)
+            self._newest = f"Could not {self._what}: {error}"
             wanted = error.retry_after_seconds if isinstance(error, ApiError) else None
             return self._backoff.next_seconds(wanted)
-        if self._trouble:
-            _log.info("Could %s again", self._what)
-        self._trouble = ""
+        self._standing.ends()
+        self._newest = ""
         self._backoff.reset()
         return 0.0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from vip_common.timestamps import rfc3339
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError
 from vip_kube.kinds import LEASES
@@ -126,7 +127,7 @@ class Heartbeat:
             raise
 
     def _renewed(self, lease: Object | None, applied: int | None) -> dict[str, Any]:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        now = rfc3339(datetime.now(UTC), "microseconds")
         metadata: dict[str, Any] = dict(lease["metadata"]) if lease else {"name": self._name}
         annotations = dict(metadata.get("annotations") or {})
         # What an earlier agent said stands until the engine says something.

@@ -7,9 +7,9 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+from vip_common.kinds import SPEAKERS
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError
-from vip_kube.kinds import SPEAKERS
 from vip_model.resources.speaker import SpeakerStatus
 from vip_speaker.agent.kubernetes.attempts import Attempts, NotYetError
 from vip_speaker.agent.kubernetes.speaker_status import to_document

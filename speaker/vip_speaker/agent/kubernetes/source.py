@@ -7,9 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
+from vip_common.timestamps import rfc3339
 from vip_kube.access import Access
 from vip_kube.client import Client, Selection
-from vip_kube.kinds import NODES, SPEAKERS, VIRTUAL_ROUTERS, Kind
+from vip_kube.kinds import NODES, Kind
 from vip_kube.reflector import Handler, Reflector
 from vip_kube.wire import Object
 from vip_model.__about__ import __version__
@@ -147,7 +149,7 @@ class KubernetesSource:
             self._configuration = Configuration(
                 source=self._configuration.source,
                 revision=view.orders.desired.revision,
-                loaded=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                loaded=rfc3339(datetime.now(UTC)),
                 problems=list(view.problems),
             )
             await self._apply(view.orders)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vip_common.manifests import reading
 from vip_speaker import status_command
-from vip_speaker.agent.manifests import reading
 from vip_speaker.agent.manifests.static import NodePlan, plan_node
 from vip_speaker.messages import DesiredInstance, DesiredRouter
 

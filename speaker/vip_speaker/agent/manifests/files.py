@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vip_speaker.agent.manifests.documents import Document
-from vip_speaker.agent.manifests.reading import ManifestsError, list_files, parse, read_file
+from vip_common.manifests.documents import Document
+from vip_common.manifests.reading import ManifestsError, list_files, parse, read_file
 
 POLL_SECONDS = 0.25
 

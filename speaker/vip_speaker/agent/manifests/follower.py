@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vip_common.timestamps import rfc3339
 from vip_speaker.agent.manifests import files
 from vip_speaker.agent.manifests.static import NodePlan, plan_node
 from vip_speaker.agent.report import Configuration
@@ -112,7 +113,7 @@ class Follower:
         self._configuration = Configuration(
             source=str(self._manifests),
             revision=revision,
-            loaded=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            loaded=rfc3339(datetime.now(UTC)),
             problems=list(plan.problems),
             warnings=list(warnings),
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from vip_common.manifests.documents import Document
 from vip_model.planning.static import StaticPlan, plan_documents
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_speaker.agent.desired import (
@@ -20,7 +21,6 @@ from vip_speaker.agent.desired import (
     known_routers,
     wanted_gates,
 )
-from vip_speaker.agent.manifests.documents import Document
 from vip_speaker.gates import registry
 from vip_speaker.messages import DesiredRouter, KnownRouter
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from vip_common.manifests import syntax
 from vip_model.schema.scalars import UnclearText
-from vip_speaker.agent.manifests import syntax
 
 MOST_BYTES = 4 << 20
 _MOST_LEVELS = 100

@@ -1,7 +1,9 @@
-"""One log format for supervisor, engine and agent: `time LEVEL component: message` on stderr.
+"""One log format for every process: `time LEVEL component: message` on stderr.
 
 Under systemd, where stderr is the journal, it is `<priority>component: message` instead: the
 journal has a time of its own, and takes the level from the number.
+Trouble that lasts is logged once when it begins and once when it ends. Standard library only: the
+supervisor and the engine log as operator and agent do.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+
+LEVELS = ("debug", "info", "warning", "error")
 
 _JOURNAL_VARIABLE = "JOURNAL_STREAM"
 # Levels of syslog by those of Python.
@@ -25,7 +29,7 @@ _NOTICE = 5
 
 
 class _Formatter(logging.Formatter):
-    """RFC 3339 in UTC with milliseconds, so that the logs of three hosts can be merged."""
+    """RFC 3339 in UTC with milliseconds, so that the logs of several hosts can be merged."""
 
     def formatTime(  # noqa: N802  the standard library's name
         self,
@@ -62,10 +66,10 @@ def is_journal(fd: int, environment: Mapping[str, str] = os.environ) -> bool:
     return stream == f"{status.st_dev}:{status.st_ino}"
 
 
-def configure(level: str, component: str) -> logging.Logger:
-    """Send everything of this process to stderr and return the component's logger.
+def configure(level: str, component: str) -> logging.Handler:
+    """Send everything of this process to stderr, and return what does it.
 
-    Raises ValueError for a level that is none of debug, info, warning, error.
+    Raises ValueError for a level that is none of LEVELS.
     """
     handler = logging.StreamHandler(sys.stderr)
     if is_journal(2):
@@ -75,4 +79,40 @@ def configure(level: str, component: str) -> logging.Logger:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    return logging.getLogger(component)
+    return handler
+
+
+class Trouble:
+    """Something that does not work for a while: logged when it begins and when it ends.
+
+    Args:
+        log: where.
+        what: does not work, in words that complete "Could not …".
+    """
+
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        self._log = log
+        self._what = what
+        self._why = ""
+
+    @property
+    def why(self) -> str:
+        """The first reason of the present trouble; empty while all is well."""
+        return self._why
+
+    def __str__(self) -> str:
+        return f"could not {self._what}: {self._why}" if self._why else ""
+
+    def begins(self, why: object) -> None:
+        """It does not work, perhaps still."""
+        if not self._why:
+            self._why = str(why) or type(why).__name__
+            self._log.warning("Could not %s, trying again: %s", self._what, self._why)
+        else:
+            self._log.debug("Still could not %s: %s", self._what, why)
+
+    def ends(self) -> None:
+        """It works, perhaps as before."""
+        if self._why:
+            self._why = ""
+            self._log.info("Could %s again", self._what)

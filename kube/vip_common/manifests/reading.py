@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from vip_speaker.agent.manifests.documents import MOST_BYTES, Document, DocumentError, decode
+from vip_common.manifests.documents import MOST_BYTES, Document, DocumentError, decode
 
 SUFFIXES = (".yaml", ".yml", ".json")
 

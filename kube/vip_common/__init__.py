@@ -1,0 +1,1 @@
+"""What operator and agent share beyond the model: our kinds, manifests, logging, times."""

@@ -1,0 +1,1 @@
+"""Reading manifests: which files, and the documents that they hold."""
