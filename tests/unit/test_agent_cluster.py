@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
+from support.cluster_views import DAY, NODE, PODS, router, routers
 from vip_model.resources.gate import Gate
 from vip_model.vocabulary import FailureAction
 from vip_speaker.agent.desired import WantedGate
-from vip_speaker.agent.kubernetes.routers import NODE_GATE, PLACE_GATE, ClusterState, View
-from vip_speaker.engine import cache
-from vip_speaker.messages import DesiredGate, DesiredRouter
-
-NODE = "n1"
-DAY = 24 * 3600.0
-PODS = {"name": "nginx", "pods": {"selector": {"matchLabels": {"app": "nginx"}}}}
-
-
-def candidates(*nodes: str) -> list[dict[str, Any]]:
-    """Return candidates by slot, n1 at 192.0.2.1 and so on."""
-    return [
-        {
-            "node": node,
-            "slot": slot,
-            "priority": 254 - 3 * slot,
-            "sources": [{"family": "IPv4", "address": f"192.0.2.{node[1:]}"}],
-        }
-        for slot, node in enumerate(nodes)
-    ]
-
-
-def router(*nodes: str, name: str = "web", revision: int = 1, **spec: Any) -> dict[str, Any]:
-    """Return a VirtualRouter as the API has it."""
-    return {
-        "apiVersion": "vip-operator.io/v1alpha1",
-        "kind": "VirtualRouter",
-        "metadata": {"name": f"vip.shop.{name}", "uid": f"uid-{name}"},
-        "spec": {
-            "owners": [{"namespace": "shop", "name": name}],
-            "revision": revision,
-            "instances": [
-                {"family": "IPv4", "virtualRouterID": 51, "addresses": ["192.0.2.100"]},
-            ],
-            "candidates": candidates(*nodes),
-            **spec,
-        },
-    }
+from vip_speaker.agent.kubernetes.routers import NODE_GATE, PLACE_GATE, ClusterState
+from vip_speaker.messages import DesiredGate
 
 
 @pytest.fixture
 def state() -> ClusterState:
     """Node n1 with gates on pods and pages."""
     return ClusterState(NODE, frozenset({"pods", "httpGet"}))
-
-
-def routers(view: View) -> dict[str, DesiredRouter]:
-    """Return what the engine is to run, by name."""
-    return {each.name: each for each in view.orders.desired.routers}
-
-
-def sources(view: View) -> list[str] | None:
-    """Return whom the one instance of the one router obeys."""
-    ((one,),) = ([each.instances for each in view.orders.desired.routers],)
-    return one[0].sources
 
 
 def test_nothing_is_there(state: ClusterState) -> None:
@@ -246,159 +197,3 @@ def test_a_router_of_the_same_name_is_not_ended(state: ClusterState) -> None:
 
     assert [each.name for each in desired.routers] == ["vip.shop.web"]
     assert desired.retired == []
-
-
-def test_former_candidates_are_obeyed(state: ClusterState) -> None:
-    """The resignation of a node that was taken off the list counts, whoever hears of it first."""
-    state.upsert(router("n1", "n2"))
-    assert sources(state.view(0)) == ["192.0.2.1", "192.0.2.2"]
-
-    state.upsert(router("n1", "n3"))
-    assert sources(state.view(0)) == ["192.0.2.1", "192.0.2.3", "192.0.2.2"]
-
-    state.upsert(router("n1", "n2"))
-    assert sources(state.view(0)) == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-
-
-def test_former_candidates_are_obeyed_for_a_day(state: ClusterState) -> None:
-    """By then each has heard of it, and its address may be another node's; the view says when."""
-    state.upsert(router("n1", "n2"))
-    state.upsert(router("n1", "n3"))
-    assert sources(state.view(100)) == ["192.0.2.1", "192.0.2.3", "192.0.2.2"]
-    due = state.view(100 + DAY - 1).due
-    assert due == 100 + DAY
-    assert sources(state.view(due - 1)) == ["192.0.2.1", "192.0.2.3", "192.0.2.2"]
-
-    view = state.view(due)
-    assert sources(view) == ["192.0.2.1", "192.0.2.3"]
-    assert view.due is None
-
-
-def test_a_candidate_that_comes_and_goes_is_former_from_the_last_time(state: ClusterState) -> None:
-    """Its day begins anew whenever it is taken off the list."""
-    state.upsert(router("n1", "n2"))
-    state.upsert(router("n1"))
-    assert state.view(0).due == DAY
-    state.upsert(router("n1", "n2"))
-    assert state.view(DAY / 2).due is None
-    state.upsert(router("n1"))
-
-    assert sources(state.view(DAY / 2)) == ["192.0.2.1", "192.0.2.2"]
-    assert sources(state.view(DAY + 1)) == ["192.0.2.1", "192.0.2.2"]
-    assert sources(state.view(DAY * 1.5)) == ["192.0.2.1"]
-
-
-def test_nodes_that_come_and_go_for_ever_are_not_all_remembered(state: ClusterState) -> None:
-    """What an agent remembers of them is what a day brought, however long it runs."""
-    for number in range(2, 202):
-        state.upsert(router("n1", f"n{number}"))
-        found = sources(state.view(number * DAY / 4))
-        assert found is not None
-        assert len(found) <= 7
-
-
-def test_anyone_is_obeyed_where_sources_are_unknown(state: ClusterState) -> None:
-    """A candidate that has not reported yet makes no list of senders, former ones or not."""
-    state.upsert(router("n1", "n2"))
-    unknown = [*candidates("n1"), {"node": "n3", "slot": 1, "priority": 251}]
-    state.upsert(router(candidates=unknown))
-
-    assert sources(state.view(0)) is None
-
-
-def test_an_unreadable_version_keeps_the_last_good_one(state: ClusterState) -> None:
-    """What a newer operator writes and this agent cannot read changes nothing and is said."""
-    state.upsert(router("n1", revision=3))
-    state.upsert(router("n1", revision=4, timing={"step": "many"}))
-    view = state.view(0)
-
-    assert routers(view)["vip.shop.web"].revision == 3
-    assert view.orders.desired.revision == 3
-    assert "spec.timing.step" in view.unreadable["vip.shop.web"]
-    (problem,) = view.problems
-    assert "vip.shop.web cannot be read, the last version that could be read stays" in problem
-
-
-def test_an_unreadable_first_version_ends_nothing(state: ClusterState) -> None:
-    """An engine that runs the router from its cache goes on."""
-    state.upsert(router("n1", timing={"step": "many"}))
-    view = state.view(0)
-
-    assert (view.orders.desired.routers, view.orders.desired.retired) == ([], [])
-    assert "what the engine runs of it goes on" in view.problems[0]
-
-
-def test_an_unreadable_retired_router_is_ended(state: ClusterState) -> None:
-    """An end is an end, whatever else a newer operator has written."""
-    state.upsert(router("n1"))
-    state.upsert(router("n1", retired=True, timing={"step": "many"}))
-    desired = state.view(0).orders.desired
-
-    assert (desired.routers, desired.retired) == ([], ["vip.shop.web"])
-
-
-def test_a_readable_version_ends_the_problem(state: ClusterState) -> None:
-    """Once it can be read again it is in force and nothing is reported."""
-    state.upsert(router("n1", timing={"step": "many"}))
-    state.upsert(router("n1", revision=5))
-    view = state.view(0)
-
-    assert (view.problems, view.unreadable) == ((), {})
-    assert routers(view)["vip.shop.web"].revision == 5
-
-
-def test_unknown_fields_are_ignored(state: ClusterState) -> None:
-    """A newer operator's additions do not keep an older agent from serving."""
-    state.upsert(router("n1", quorum={"of": 3}))
-
-    assert list(routers(state.view(0))) == ["vip.shop.web"]
-    assert state.view(0).problems == ()
-
-
-@pytest.mark.parametrize(
-    ("gate", "words"),
-    [
-        ({"name": "moon", "moonPhase": {"full": True}}, "it is of a kind, which"),
-        ({"name": "moon", "ping": {"host": "192.0.2.254"}}, "it is ping, which"),
-    ],
-    ids=["unknown to the model", "not built"],
-)
-def test_a_gate_of_an_unknown_kind_is_a_missing_feature(
-    state: ClusterState, gate: dict[str, Any], words: str
-) -> None:
-    """It is wanted all the same, so that its verdict says that it does not count, and reported."""
-    state.upsert(router("n1", gates=[gate]))
-    view = state.view(0)
-
-    assert ("vip.shop.web", "moon") in view.orders.gates
-    (problem,) = view.problems
-    assert words in problem
-    assert "upgrade the speaker" in problem
-
-
-def test_concern_is_about_this_nodes_routers(state: ClusterState) -> None:
-    """The operator waits for an early word only about routers that this node runs or ran."""
-    state.upsert(router("n2", name="other", revision=4))
-    assert state.view(0).concern == 0
-
-    state.upsert(router("n1", revision=5))
-    assert state.view(0).concern == 5
-
-    state.upsert(router("n2", revision=6))
-    assert state.view(0).concern == 6
-
-    state.upsert(router("n2", name="other", revision=7))
-    assert state.view(0).concern == 6
-
-    state.upsert(router("n2", retired=True, revision=8))
-    assert state.view(0).concern == 8
-
-
-def test_the_engine_keeps_what_it_was_told(state: ClusterState, tmp_path: Path) -> None:
-    """Orders of a cluster, ends included, are what the next engine finds in its cache."""
-    state.upsert(router("n1", "n2", gates=[PODS]))
-    state.upsert(router("n2", name="other"))
-    desired = state.view(0).orders.desired
-    cache.store(tmp_path / "desired.json", desired)
-
-    assert cache.load(tmp_path / "desired.json") == desired
