@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from support.invalid_objects import ROUTERS, router_document
 from support.openapi import misfits, schemas
 from support.resources import lan, vip, vip_document
 from support.rings import ROOT
@@ -48,6 +49,13 @@ def version(name: str) -> dict[str, Any]:
 def root_schema(name: str) -> dict[str, Any]:
     """Return the schema of a kind."""
     found = version(name)["schema"]["openAPIV3Schema"]
+    assert isinstance(found, dict)
+    return found
+
+
+def spec_schema(name: str) -> dict[str, Any]:
+    """Return the schema of the spec of a kind."""
+    found = root_schema(name)["properties"]["spec"]
     assert isinstance(found, dict)
     return found
 
@@ -262,3 +270,14 @@ def test_what_the_plan_writes_fits() -> None:
 def test_the_schema_refuses_what_the_model_refuses(spec: dict[str, Any]) -> None:
     """Limits of the types are in the schema, so that kubectl tells them at once."""
     assert list(misfits(vip_document(**spec), root_schema("virtualips"))) != []
+
+
+def test_a_plain_router_fits() -> None:
+    """What the cases below change is valid as it stands."""
+    assert list(misfits(router_document()["spec"], spec_schema("virtualrouters"))) == []
+
+
+@pytest.mark.parametrize("spec", [row[1] for row in ROUTERS], ids=[row[0] for row in ROUTERS])
+def test_what_an_engine_would_refuse_does_not_fit(spec: dict[str, Any]) -> None:
+    """The schema refuses it, although the operator writes it and nobody else does."""
+    assert list(misfits(router_document(**spec)["spec"], spec_schema("virtualrouters")))

@@ -37,6 +37,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         pattern_in_words: what the pattern allows, for a person to read.
         unique: no item of a list comes twice.
         items: limits of each item of a list, or of each value of a mapping.
+        always: the API server judges the text also in what the system writes.
     """
 
     minimum: int | None = None
@@ -48,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pattern_in_words: str = ""
     unique: bool = False
     items: Limits | None = None
+    always: bool = False
 
 
 LABEL = Limits(

@@ -30,6 +30,7 @@ _ADDRESS = Limits(
     max_length=45,
     pattern=rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}|{_FIRST_GROUP}(:[0-9A-Fa-f]{{0,4}}){{2,7}}",
     pattern_in_words="a unicast IPv4 or IPv6 address without a prefix length",
+    always=True,
 )
 _SECONDS = Limits(minimum=0, maximum=3600)
 

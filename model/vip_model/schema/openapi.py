@@ -24,7 +24,8 @@ def object_schema(part: type[Part], rules: Rules, path: str = "", *, by_users: b
         rules: CEL rules by path; items of a list are `name[]`.
         path: where the object is; empty for the whole.
         by_users: users write it, so that the API server is to fill in defaults and judge texts;
-            not in an `Observed` part. What the system writes is small and may be newer.
+            not in an `Observed` part. What the system writes is small and may be newer: of its
+            texts only those are judged whose limits hold `always`.
     """
     fields = fields_of(part)
     prefix = f"{path}." if path else ""
@@ -100,7 +101,7 @@ def _item_schema(
     schema: Schema = {"type": _TYPES[base]}
     if base is int:
         schema |= _numbers(limits)
-    elif base is str and by_users:
+    elif base is str and (by_users or limits.always):
         schema |= _bounds(limits, "minLength", "maxLength")
         if limits.pattern is not None:
             schema["pattern"] = f"^({limits.pattern})$"
