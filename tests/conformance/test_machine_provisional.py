@@ -41,8 +41,8 @@ def provisional(link: Link, **changes: Any) -> Scene:
 
 @on_every_link
 def test_claim_after_a_start(link: Link) -> None:
-    """It comes no later than ever, and its adverts carry 154 less the slot."""
-    scene = backup(link, start_delay_ns=DELAY_NS, slot=2)
+    """It comes no later than ever, and its adverts carry 154 less the slot under Always."""
+    scene = backup(link, start_delay_ns=DELAY_NS, slot=2, preemption=PreemptionMode.ALWAYS)
     assert scene.remaining_ns == 3_218_750_000
     scene.wait_for_deadline()
     assert scene.tick() == [changed(BACKUP, ACTIVE, "ActiveDown"), send(152), BIND]
@@ -54,14 +54,14 @@ def test_claim_after_a_start(link: Link) -> None:
 @pytest.mark.parametrize(("slot", "priority"), [(0, 154), (9, 145), (10, 145), (200, 145)])
 def test_last_slots_share_a_priority(link: Link, slot: int, priority: int) -> None:
     """The band has ten places."""
-    scene = provisional(link, slot=slot)
+    scene = provisional(link, slot=slot, preemption=PreemptionMode.ALWAYS)
     assert scene.election.effective_priority == priority
 
 
 @on_every_link
 def test_it_ends_on_time(link: Link) -> None:
     """30 s after the start, not after the claim, the priority of the slot is advertised at once."""
-    scene = provisional(link)
+    scene = provisional(link, preemption=PreemptionMode.ALWAYS)
     actions = scene.run_until(30_000 - 3218.75 - 400 - 0.001)
     assert set(actions) == {send(154)}
     assert scene.run_until(0.001) == [send(200)]
@@ -74,7 +74,7 @@ def test_established_active_wins_whatever_its_slot(link: Link) -> None:
     """Two that meet: the one that has been there for long keeps the address (R: Never)."""
     scene = provisional(link)
     assert scene.hear(155, LOWER) == [
-        send(154),
+        send(145),
         changed(ACTIVE, BACKUP, "HigherPriorityHeard"),
         STOP_ANNOUNCING,
         RELEASE,
@@ -85,8 +85,34 @@ def test_established_active_wins_whatever_its_slot(link: Link) -> None:
 def test_failing_active_loses(link: Link) -> None:
     """Provisional is not failing."""
     scene = provisional(link)
-    assert scene.hear(144, HIGHER) == [send(154), ANNOUNCE]
+    assert scene.hear(144, HIGHER) == [send(145), ANNOUNCE]
     assert scene.state is ACTIVE
+
+
+@on_every_link
+def test_under_never_seniority_counts(link: Link) -> None:
+    """Each tenth of the delay as Active counts one, whatever the slot; the last is kept."""
+    scene = provisional(link, slot=5)
+    assert scene.election.effective_priority == 145
+    for tenths in range(1, 9):
+        assert set(scene.run_until(3000)) == {send(145 + tenths - 1), send(145 + tenths)}
+        assert scene.election.effective_priority == 145 + tenths
+
+
+@on_every_link
+def test_the_senior_of_two_newcomers_keeps_it(link: Link) -> None:
+    """Neither is established: the one that found itself alone later gives way, under Never."""
+    scene = provisional(link, slot=2)
+    scene.run_until(6000)
+    assert scene.hear(145, HIGHER) == [send(147), ANNOUNCE]
+    assert scene.state is ACTIVE
+    late = provisional(link, slot=0)
+    assert late.hear(147, LOWER) == [
+        send(145),
+        changed(ACTIVE, BACKUP, "HigherPriorityHeard"),
+        STOP_ANNOUNCING,
+        RELEASE,
+    ]
 
 
 @on_every_link
@@ -122,7 +148,7 @@ def test_gate_that_fails_meanwhile(link: Link) -> None:
     scene.run_until(10)
     scene.health(HEALTHY)
     scene.wait_for_deadline()
-    assert scene.tick() == [changed(BACKUP, ACTIVE, "NobodyTookOver"), send(154), BIND]
+    assert scene.tick() == [changed(BACKUP, ACTIVE, "NobodyTookOver"), send(145), BIND]
 
 
 @on_every_link
@@ -164,7 +190,7 @@ def test_link_that_returns_makes_it_young_again(link: Link, away_ms: int) -> Non
     actions = scene.wait(away_ms).election.recover(scene.now)
     if scene.state is BACKUP:
         actions = scene.wait_for_deadline().tick()
-    assert send(154) in actions
+    assert send(145) in actions
     assert scene.election.substate is Substate.PROVISIONAL
 
 

@@ -12,6 +12,7 @@ LOWEST_HEALTHY_PRIORITY = 155
 HIGHEST_PROVISIONAL_PRIORITY = 154
 LOWEST_PROVISIONAL_PRIORITY = 145
 HIGHEST_FAILING_PRIORITY = 144
+PROVISIONAL_PRIORITIES = HIGHEST_PROVISIONAL_PRIORITY - LOWEST_PROVISIONAL_PRIORITY + 1
 FAILING_PRIORITIES = HIGHEST_FAILING_PRIORITY  # how many there are: 1 is the lowest
 
 
@@ -78,7 +79,11 @@ class PriorityScale:
 
 
 def effective_priority(
-    scale: PriorityScale, degradation: Degradation = SOUND, *, provisional: bool = False
+    scale: PriorityScale,
+    degradation: Degradation = SOUND,
+    *,
+    provisional: bool = False,
+    seniority: int | None = None,
 ) -> int:
     """Return the priority on the wire, 1-255.
 
@@ -89,6 +94,8 @@ def effective_priority(
         scale: the node's place.
         degradation: what it lacks.
         provisional: it took over from silence and has not been up for long enough.
+        seniority: for how many tenths of the start delay it has been Active since, 0 to 9, where
+            that decides between two that are provisional; None where their slots do.
     """
     failing = degradation != SOUND
     if not scale.health_bands:
@@ -99,5 +106,7 @@ def effective_priority(
         rank = min(bisect.bisect_left(scale.degradations, degradation), last_rank)
         return HIGHEST_FAILING_PRIORITY - rank * candidates - min(scale.slot, candidates - 1)
     if provisional and scale.base != OWNER_PRIORITY:
+        if seniority is not None:
+            return LOWEST_PROVISIONAL_PRIORITY + min(seniority, PROVISIONAL_PRIORITIES - 1)
         return max(LOWEST_PROVISIONAL_PRIORITY, HIGHEST_PROVISIONAL_PRIORITY - scale.slot)
     return scale.base

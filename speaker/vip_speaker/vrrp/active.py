@@ -138,6 +138,17 @@ class Active:
         standing.position.move(now, place)
         return []
 
+    def provisional_timer_fired(self, now: int) -> list[Action]:
+        """It is more senior now, or established; what is only more senior says so in time."""
+        standing = self._standing
+        until_ns = standing.provisional_until_ns
+        if until_ns is None or until_ns <= now:
+            return self.establish(now)
+        standing.seniority += 1
+        standing.timers.provisional_ns = min(until_ns, now + standing.config.step_of_seniority_ns)
+        standing.reckon()
+        return []
+
     def establish(self, now: int) -> list[Action]:
         """Up for long enough: from now on the priority is that of the slot."""
         standing = self._standing

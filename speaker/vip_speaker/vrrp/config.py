@@ -14,6 +14,7 @@ from typing import ClassVar
 from vip_model.vocabulary import (
     HIGHEST_FAILING_PRIORITY,
     LOWEST_HEALTHY_PRIORITY,
+    PROVISIONAL_PRIORITIES,
     Degradation,
     PreemptionMode,
     PriorityScale,
@@ -141,11 +142,21 @@ class ElectionConfig:
         )
 
     def effective_priority(
-        self, health: Health, *, missing: int = 0, provisional: bool = False
+        self,
+        health: Health,
+        *,
+        missing: int = 0,
+        provisional: bool = False,
+        seniority: int | None = None,
     ) -> int:
         """Return the priority on the wire, 1-255; `missing` instances do not work."""
         lacks = Degradation(missing, health.cost)
-        return effective_priority(self.scale, lacks, provisional=provisional)
+        return effective_priority(self.scale, lacks, provisional=provisional, seniority=seniority)
+
+    @property
+    def step_of_seniority_ns(self) -> int:
+        """How long a provisional Active has to be one to count as more senior."""
+        return max(1, self.start_delay_ns // PROVISIONAL_PRIORITIES)
 
     def level(self, priority: int) -> int:
         """Return how degraded the sender of that priority is; less is better.

@@ -314,7 +314,7 @@ class Election:
             timers.retry_ns = None
             return standing.enter(now, Reason.RETRIED)
         if timers.provisional_ns is not None and timers.provisional_ns <= now:
-            return self._active.establish(now)
+            return self._active.provisional_timer_fired(now)
         if timers.adver_ns is not None and timers.adver_ns <= now:
             return self._active.adver_timer_fired(now)
         if timers.claim_ns is not None:

@@ -64,6 +64,7 @@ class Standing:
         return_until_ns: after a fault, until when nobody can have taken over.
         up_since_ns: since when this node can hear: its start, its boot, the return of its link.
         provisional_until_ns: until when its claim from silence is provisional, or None.
+        seniority: how many steps it has been a provisional Active for.
         bind_retry_ns: how long the next retry waits.
     """
 
@@ -85,6 +86,7 @@ class Standing:
         self.return_until_ns: int | None = None
         self.up_since_ns = 0
         self.provisional_until_ns: int | None = None
+        self.seniority = 0
         self.bind_retry_ns = BIND_RETRY_FIRST_NS
         self.priority = 0
         self.wire_priority = 0
@@ -132,9 +134,13 @@ class Standing:
         """Work out the priorities anew; timers count with the one, adverts carry the other."""
         config, missing = self.config, self.missing
         is_provisional = self.provisional_until_ns is not None
+        counts_seniority = config.preemption is PreemptionMode.NEVER
         self.priority = config.effective_priority(self.health, missing=missing)
         self.wire_priority = config.effective_priority(
-            self.health, missing=missing, provisional=is_provisional
+            self.health,
+            missing=missing,
+            provisional=is_provisional,
+            seniority=self.seniority if counts_seniority else None,
         )
 
     def overslept(self, now: int) -> bool:
@@ -227,9 +233,9 @@ class Standing:
         """
         until_ns = self.up_since_ns + self.config.start_delay_ns
         if provisional and self.config.health_bands and now < until_ns:
-            self.provisional_until_ns = until_ns
+            self.provisional_until_ns, self.seniority = until_ns, 0
             actions = self.change(now, Substate.PROVISIONAL, reason)
-            self.timers.provisional_ns = until_ns
+            self.timers.provisional_ns = min(until_ns, now + self.config.step_of_seniority_ns)
         else:
             self.provisional_until_ns = None
             actions = self.change(now, Substate.ESTABLISHED, reason)

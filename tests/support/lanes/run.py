@@ -9,7 +9,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,21 @@ class Started:
         return time.monotonic() - self.began
 
 
+@contextmanager
+def _noted_signals() -> Iterator[list[int]]:
+    """Note signals that end us: raised at once, they could hit a lane that is just starting."""
+    noted: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, lambda told, _frame: noted.append(told))
+    try:
+        yield noted
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
 class Run:
     """One run.
 
@@ -63,17 +79,20 @@ class Run:
     def carry_out(self) -> int:
         """Run everything; return the exit status. Ctrl-C ends what runs, and is raised."""
         began = said = time.monotonic()
-        try:
-            while self._waiting or self._running:
-                self._start_what_can_start()
-                time.sleep(0.05)
-                for each in [each for each in self._running if each.process.poll() is not None]:
-                    self._end(each)
-                if time.monotonic() - said > _SECONDS_BETWEEN_WORDS:
-                    said = time.monotonic()
-                    self._tell_progress()
-        finally:
-            self._stop_all()
+        with _noted_signals() as noted:
+            try:
+                while (self._waiting or self._running) and not noted:
+                    self._start_what_can_start()
+                    time.sleep(0.05)
+                    for each in [each for each in self._running if each.process.poll() is not None]:
+                        self._end(each)
+                    if time.monotonic() - said > _SECONDS_BETWEEN_WORDS:
+                        said = time.monotonic()
+                        self._tell_progress()
+            finally:
+                self._stop_all()
+        for number in noted[:1]:
+            signal.raise_signal(number)
         return self._sum_up(time.monotonic() - began)
 
     # --- starting and ending ---------------------------------------------------------------------
