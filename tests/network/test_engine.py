@@ -187,10 +187,11 @@ def test_verdicts_decide(one: BareEngine, two: BareEngine) -> None:
     failing = Verdict(state=GateState.FAILING, reason="HTTP 503")
     both = Verdicts(routers={NAME: {"web": passing, "disk": passing}})
     one.desire(router(VIP, gates=gates))
-    two.desire(router(VIP, gates=gates, priority=251))
     one.say_verdicts(both)
-    two.say_verdicts(both)
     one.await_state("Active")
+    two.desire(router(VIP, gates=gates, priority=251))
+    two.say_verdicts(both)
+    until("n2 to hear n1", lambda: two.await_state("Backup")["activeSource"], 2)
     one.say_verdicts(Verdicts(routers={NAME: {"web": failing, "disk": passing}}))
     two.await_state("Active", 1)
     assert one.await_state("Backup", 1)["effectivePriority"] == 144

@@ -201,11 +201,10 @@ def test_an_interface_that_leaves_and_returns_is_heard_again(
     """It comes back with its index and its address, and the node hears who is Active."""
     host, spare = fresh_lan["n1"], fresh_lan["n3"]
     two = cleanup.enter_context(running(fresh_lan["n2"]))
-    for engine, priority in ((two, 254), (one, 200)):
-        engine.desire(
-            router(VIP, priority=priority, advertisement_interval_milliseconds=INTERVAL_MS)
-        )
+    two.desire(router(VIP, advertisement_interval_milliseconds=INTERVAL_MS))
     two.await_state("Active", TAKEOVER_SECONDS)
+    one.desire(router(VIP, priority=200, advertisement_interval_milliseconds=INTERVAL_MS))
+    until("n1 to hear n2", lambda: one.await_state("Backup")["activeSource"], TAKEOVER_SECONDS)
     index = host.ip("-o", "link", "show", "eth0").partition(":")[0]
     spare.ip("link", "delete", "eth0")
     host.ip("link", "set", "eth0", "netns", spare.namespace)

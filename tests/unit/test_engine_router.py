@@ -24,6 +24,7 @@ from support.router_scene import (
     tick_when_due,
 )
 from vip_model.vocabulary import State
+from vip_speaker.engine.opener import StillOpeningError
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import RouterRecord
 from vip_speaker.linux.addresses import (
@@ -278,6 +279,18 @@ def test_sockets_that_cannot_be_had_are_tried_again(scene: Scene, number: int) -
     due_ns = one.deadline()
     assert due_ns is not None
     one.tick(due_ns)
+    assert state_of(one) is State.BACKUP
+
+
+def test_sockets_that_are_being_opened_are_there_in_a_moment(scene: Scene) -> None:
+    """That is no trouble: it is looked at every 10 ms, and not said to anybody."""
+    scene.channels.trouble = StillOpeningError()
+    one = scene.start(router(VIP))
+    for now in range(0, 500 * MS, 10 * MS):
+        assert one.deadline() == now + 10 * MS
+        one.tick(now + 10 * MS)
+    scene.channels.trouble = None
+    one.tick(510 * MS)
     assert state_of(one) is State.BACKUP
 
 

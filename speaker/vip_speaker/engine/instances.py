@@ -9,7 +9,8 @@ from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.dependencies import needs_of
 from vip_speaker.engine.instance import Addressee, RunningInstance
 from vip_speaker.engine.node import Node
-from vip_speaker.engine.placement import Placement, place_in_force
+from vip_speaker.engine.opener import StillOpeningError
+from vip_speaker.engine.placement import Missing, Placement, place_in_force
 from vip_speaker.engine.retry import Retry
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.timers import MILLISECOND_NS
@@ -94,12 +95,16 @@ class RunningInstances:
     def open(self, now: int, placement: Placement) -> Placement:
         """Replace what runs; return the placement without what no socket could be had for."""
         opened: dict[int, RunningInstance] = {}
-        failed: dict[int, str] = {}
+        failed: dict[int, Missing] = {}
         for position, placed in placement.placed.items():
             try:
                 opened[position] = self._open(placement.router, placed)
+            except StillOpeningError:
+                failed[position] = Missing(
+                    f"Opening sockets on {placed.interface}", is_pending=True
+                )
             except OSError as error:
-                failed[position] = f"No socket on {placed.interface}: {error}"
+                failed[position] = Missing(f"No socket on {placed.interface}: {error}")
         # Only now, so that sockets which stay in use are not closed in between.
         self.close()
         self._running = opened
@@ -107,7 +112,10 @@ class RunningInstances:
         for position, instance in opened.items():
             addressee = Addressee(instance, self._router, position)
             self._node.directory[instance.placed.key] = addressee
-        self.retry.note(now, failed=bool(failed))
+        if failed and all(one.is_pending for one in failed.values()):
+            self.retry.note_begun(now)
+        else:
+            self.retry.note(now, failed=bool(failed))
         self.placement = placement.without(failed)
         return self.placement
 

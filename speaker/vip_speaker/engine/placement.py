@@ -79,11 +79,9 @@ class Placement:
         ]
         return "; ".join(dict.fromkeys(sentences))
 
-    def without(self, failed: Mapping[int, str]) -> Placement:
+    def without(self, failed: Mapping[int, Missing]) -> Placement:
         """Return the same with some instances missing for another reason."""
-        instances = tuple(
-            Missing(failed[at]) if at in failed else one for at, one in enumerate(self.instances)
-        )
+        instances = tuple(failed.get(at, one) for at, one in enumerate(self.instances))
         return replace(self, instances=instances)
 
 

@@ -6,6 +6,7 @@ from vip_speaker.vrrp.timers import SECOND_NS
 
 _FIRST_NS = SECOND_NS // 4
 _LONGEST_NS = 4 * SECOND_NS
+_SOON_NS = SECOND_NS // 100
 
 
 class Retry:
@@ -27,6 +28,10 @@ class Retry:
         else:
             self.due_ns = None
             self._wait_ns = _FIRST_NS
+
+    def note_begun(self, now: int) -> None:
+        """It is on its way, which takes milliseconds: that is no failure."""
+        self.due_ns = now + _SOON_NS
 
     def is_due(self, now: int) -> bool:
         """Whether it is time to try again."""

@@ -81,8 +81,9 @@ class Whereabouts:
         if self._may_run(placement):
             self._proceed(now, placement)
         else:
+            level = logging.DEBUG if placement.is_pending else logging.WARNING
             resign = bool(placement.placed)
-            self._wait(now, placement.why, Reason.NOT_PLACEABLE, resign=resign)
+            self._wait(now, placement.why, Reason.NOT_PLACEABLE, resign=resign, level=level)
 
     def links_vanished(self, now: int, indexes: Container[int]) -> bool:
         """Close what was open there; return whether anything was."""
@@ -141,8 +142,16 @@ class Whereabouts:
         else:
             self._resident.begin(now)
 
-    def _wait(self, now: int, what_for: str, reason: Reason, *, resign: bool) -> None:
+    def _wait(
+        self,
+        now: int,
+        what_for: str,
+        reason: Reason,
+        *,
+        resign: bool,
+        level: int = logging.WARNING,
+    ) -> None:
         if self.obstacles.wait(what_for, reason):
-            _log.warning("Router %s waits: %s", self._shown, what_for)
+            _log.log(level, "Router %s waits: %s", self._shown, what_for)
         if self.election is not None and self.election.started:
             self._resident.apply(now, self.election.fault(now, reason, resign=resign))
