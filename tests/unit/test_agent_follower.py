@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -181,3 +182,49 @@ async def test_documents_of_other_kinds_are_ignored(
 
     assert "ConfigMap settings" in caplog.text
     assert scene.follower.configuration.valid
+
+
+def _replace_unseen(file: Path, text: str) -> None:
+    """Write as many bytes into the same file and give it back its time: stat shows no change."""
+    before = file.stat()
+    assert len(text.encode()) == before.st_size
+    file.write_text(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+async def test_what_stat_does_not_show_is_read_when_asked(scene: Scene) -> None:
+    """A restored backup keeps the time of the file: polling is blind to it, SIGHUP is not."""
+    old_ns = 1_700_000_000 * 1_000_000_000
+    scene.file.write_text(WEB)
+    os.utime(scene.file, ns=(old_ns, old_ns))
+    await scene.in_force("shop/web")
+    _replace_unseen(scene.file, WEB.replace('"web"', '"wob"'))
+    scene.follower.read_again()
+    await scene.in_force("shop/wob")
+
+
+async def test_what_did_not_change_is_handed_on_when_asked(scene: Scene) -> None:
+    """Once for each time somebody asks, with a revision that grows; nothing else changes."""
+    scene.file.write_text(WEB)
+    await scene.in_force("shop/web")
+    scene.follower.read_again()
+    await until(lambda: len(scene.applied) == 2)
+    scene.follower.read_again()
+    await until(lambda: len(scene.applied) == 3)
+    names, revisions = zip(*scene.applied, strict=True)
+    assert set(map(tuple, names)) == {("shop/web",)}
+    assert list(revisions) == sorted(set(revisions))
+
+
+async def test_asking_makes_nothing_bad_good(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A version that was refused is refused again, and the last good set stays."""
+    scene.file.write_text(WEB)
+    await scene.in_force("shop/web")
+    scene.file.write_text("kind: [")
+    await until(lambda: bool(scene.problems))
+    assert caplog.text.count("keeping the last valid set") == 1
+    scene.follower.read_again()
+    await until(lambda: caplog.text.count("keeping the last valid set") == 2)
+    assert len(scene.applied) == 1
