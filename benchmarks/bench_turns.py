@@ -118,7 +118,7 @@ def adverts(host: Host) -> Iterator[Callable[[], float]]:
             except TimeoutError:
                 continue
             is_advert = frame[12:14] == b"\x08\x00" and frame[23] == 112
-            if is_advert and frame[35] == VRID and frame[36] in (254, 200):
+            if is_advert and frame[35] == VRID and frame[36] > 1:
                 seen.append(time.monotonic())
 
     thread = threading.Thread(target=listen, daemon=True)
