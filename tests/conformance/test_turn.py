@@ -33,6 +33,8 @@ class Recorder:
     now: int = 0
     heard: int = 0
     asked: list[str] = field(default_factory=list)
+    routers: int = 1
+    ticks_per_turn: int = 10
 
     def now_ns(self) -> int:
         self.now += 1
@@ -40,7 +42,7 @@ class Recorder:
 
     def due(self, now: int) -> Iterable[Recorder]:
         self.asked.append(f"due at {now}")
-        return [self]
+        return self.routers * [self]
 
     def receive(self) -> None:
         self.asked.append("receive")
@@ -51,6 +53,10 @@ class Recorder:
 
     def take_events(self) -> None:
         self.asked.append("take events")
+
+    def has_time(self, since_ns: int) -> bool:
+        ticks = [one for one in self.asked if one.startswith(f"tick at {since_ns}")]
+        return len(ticks) < self.ticks_per_turn
 
     def settle(self) -> None:
         self.asked.append("settle")
@@ -75,6 +81,15 @@ def test_order_of_a_turn() -> None:
         "tick at 2, heard until 1",
         "settle",
     ]
+
+
+def test_timers_fire_for_a_limited_time() -> None:
+    """A hundred routers that become Active together do not delay the adverts of the others."""
+    driver = Recorder(routers=100, ticks_per_turn=3)
+    turn(driver)
+    assert sum(one.startswith("advertise") for one in driver.asked) == 100
+    assert sum(one.startswith("tick") for one in driver.asked) == 3
+    assert driver.asked[-1] == "settle"
 
 
 @on_every_link

@@ -127,6 +127,7 @@ class PaperMonitor:
 
     Attributes:
         needs_resync: events were lost.
+        emptied: `read` left nothing behind.
         overflows: how often.
         events: what `read` returns next.
         looks: how often anybody looked at the whole network.
@@ -135,6 +136,7 @@ class PaperMonitor:
     def __init__(self, shown: NetworkView) -> None:
         self._view = shown
         self.needs_resync = False
+        self.emptied = True
         self.overflows = 0
         self.events: list[Event] = []
         self.looks = 0

@@ -31,7 +31,7 @@ class Places:
 
     def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scene = scene
-        self.fleet = Fleet(scene.node)
+        self.fleet = Fleet(scene.node, set())
         self.news = NetworkNews(scene.node, self.fleet, self)
         self.placed: list[str] = []
         self.interfaces = 0
@@ -55,7 +55,7 @@ class Places:
 
     def run(self, *routers: DesiredRouter) -> None:
         """Start routers."""
-        self.fleet.apply(0, Desired(node="n1", routers=list(routers)))
+        self.fleet.apply(Desired(node="n1", routers=list(routers)))
         self.fleet.proceed(None)
         self.placed.clear()
 
@@ -154,7 +154,7 @@ def test_a_port_and_its_bridge(places: Places) -> None:
 def test_a_router_that_is_gone_is_forgotten(places: Places) -> None:
     """Nothing of it is left to look up."""
     places.run(numbered(1, "192.0.2.100"))
-    places.fleet.apply(0, Desired(node="n1", complete=True))
+    places.fleet.apply(Desired(node="n1", complete=True))
     places.fleet.proceed(None)
     for one in places.fleet:
         one.close()
@@ -181,3 +181,15 @@ def test_lists_that_cannot_be_had_are_asked_for_again(places: Places) -> None:
         assert len(requests) == asked + 1
         assert isinstance(requests[-1], DumpRequest)
         assert places.news.due_ns is None
+
+
+def test_routers_end_and_start_a_little_at_a_time(places: Places) -> None:
+    """However many end, a turn ends one of them at least, and no more than there is time for."""
+    places.run(*(numbered(each, f"192.0.2.{each + 20}") for each in range(40)))
+    places.fleet.apply(Desired(node="n1", complete=True, routers=[numbered(99, "192.0.2.9")]))
+    turns = 0
+    while not places.fleet.proceed(0):
+        turns += 1
+        assert sum(one.leaving for one in places.fleet) <= turns
+    assert [one.name for one in places.fleet if not one.leaving] == ["vip.default.r99"]
+    assert turns > 20

@@ -199,8 +199,8 @@ def test_what_a_node_can_still_do_it_does(scene: Scene) -> None:
     assert scene.worker.binds[-1].addresses == (ip_address(VIP),)
     tick_when_due(one, 3200 * MS, lambda: state_of(one) is not State.ACTIVE)
     assert one.election.effective_priority < 145
-    assert one.holds(2, ip_address(VIP))
-    assert not one.holds(2, ip_address(VIP6))
+    assert (2, ip_address(VIP)) in one.held
+    assert (2, ip_address(VIP6)) not in one.held
     assert "IPv6" in one.obstacles.lacks
 
 
@@ -224,7 +224,7 @@ def test_a_peer_of_another_make_gets_all_or_nothing(scene: Scene) -> None:
     _lose_ipv6(scene, one, 3200 * MS)
     assert state_of(one) is State.INITIALIZE
     assert one.instances.running[0].counters.priority_zero_sent >= 1
-    assert not one.holds(2, ip_address(VIP))
+    assert (2, ip_address(VIP)) not in one.held
 
 
 def test_a_node_that_never_had_one_family_serves_the_other(scene: Scene) -> None:

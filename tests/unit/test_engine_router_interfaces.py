@@ -24,6 +24,7 @@ from support.router_scene import (
     tick_when_due,
 )
 from vip_model.vocabulary import Reason, State
+from vip_speaker.engine.chores import run_to_end
 from vip_speaker.engine.clock import WallClock
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import RouterRecord
@@ -165,7 +166,7 @@ def test_one_that_lost_its_address_first_listens_too(scene: Scene) -> None:
     scene.monitor.view = view(addresses=OTHER_SOURCE)
     one.network_changed(4 * SECOND)
     assert state_of(one) is State.INITIALIZE
-    (shown,) = routers([one], {}, WallClock())
+    (shown,) = run_to_end(routers([one], {}, WallClock()))
     assert shown.reason == Reason.SOURCE_CHANGED
     assert "192.0.2.21" in shown.message
     one.configure(4100 * MS, _planned("192.0.2.21", "192.0.2.12"))

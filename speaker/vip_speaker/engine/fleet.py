@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vip_speaker.engine import clock
 from vip_speaker.engine.node import Node
@@ -16,6 +17,8 @@ LEFTOVER = ""  # token of what no router waits for
 # Verdicts of an earlier life stand for so long: the agent speaks within a second or two.
 _RECENT_NS = 30 * SECOND_NS
 
+_REMOVED_AT_A_TIME = 16
+
 _log = logging.getLogger("engine")
 
 
@@ -26,10 +29,13 @@ class Fleet:
         is_behind: whether `proceed` has something left to do.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, touched: set[Router]) -> None:
+        """Begin with no router; those whose timers may have changed are noted in `touched`."""
         self._node = node
+        self._touched = touched
         self._routers: dict[str, Router] = {}
         self._waiting: dict[str, DesiredRouter] = {}
+        self._ending: dict[str, Callable[[int], None]] = {}
         self._leftovers_due = False
         self.is_behind = False
 
@@ -45,18 +51,22 @@ class Fleet:
 
     def in_force(self) -> dict[str, DesiredRouter]:
         """Return what was accepted last of each router that stays."""
-        running = {name: each.desired for name, each in self._routers.items() if not each.leaving}
+        running = {
+            name: each.desired
+            for name, each in self._routers.items()
+            if not each.leaving and name not in self._ending
+        }
         return running | self._waiting
 
-    def apply(self, now: int, desired: Desired) -> None:
-        """End routers; `proceed` starts and changes the others. Idempotent."""
+    def apply(self, desired: Desired) -> None:
+        """Plan what `proceed` does: end routers, start and change others. Idempotent."""
         wanted = {router.name: router for router in desired.routers}
-        for name, router in list(self._routers.items()):
+        self._ending.clear()
+        for name, router in self._routers.items():
             if name in desired.retired:
-                router.retire(now)
+                self._ending[name] = router.retire
             elif name not in wanted and desired.complete:
-                _log.info("Stopping %s, the configuration no longer holds it", name)
-                router.stop(now)
+                self._ending[name] = router.stop
             else:
                 router.orphaned = name not in wanted
         self._waiting = {name: wish for name, wish in wanted.items() if name not in desired.retired}
@@ -64,18 +74,18 @@ class Fleet:
         self.is_behind = True
 
     def proceed(self, until_ns: int | None) -> bool:
-        """Start and change routers until then (None: all); return whether none is left."""
-        while self._waiting:
+        """End, start and change routers until then (None: all), at least one.
+
+        Returns whether none is left.
+        """
+        while self._ending or self._waiting:
             now = clock.boottime_ns()
-            if until_ns is not None and now >= until_ns:
+            if self._ending:
+                self._end(now, next(iter(self._ending)))
+            else:
+                self._bring_about(now, next(iter(self._waiting)))
+            if until_ns is not None and clock.boottime_ns() >= until_ns:
                 return False
-            name = next(iter(self._waiting))
-            wish = self._waiting.pop(name)
-            running = self._routers.get(name)
-            if running is None:
-                self._start(now, wish)
-            elif not running.leaving or running.stay(now):
-                running.configure(now, wish)
         if self._leftovers_due:
             self._leftovers_due = False
             self._forget_leftovers()
@@ -85,20 +95,41 @@ class Fleet:
     def stop(self, now: int) -> None:
         """End every router in an orderly way, and start no other."""
         self._waiting.clear()
+        self._ending.clear()
         self._leftovers_due = False
         self.is_behind = False
         for router in self:
             router.stop(now)
+            self._touched.add(router)
 
-    def remove_ended(self) -> bool:
-        """Let go of the routers that have left; return whether there were any."""
-        before = len(self._routers)
-        for name, router in list(self._routers.items()):
-            if router.ended:
-                router.close()
-                self._node.state_file.forget(name)
-                del self._routers[name]
-        return len(self._routers) < before
+    def remove_ended(self) -> list[Router]:
+        """Let go of routers that have left, a few at a time, and return them."""
+        ended = (router for router in self._routers.values() if router.ended)
+        removed = list(itertools.islice(ended, _REMOVED_AT_A_TIME))
+        for router in removed:
+            router.close()
+            self._node.state_file.forget(router.name)
+            del self._routers[router.name]
+        return removed
+
+    def _bring_about(self, now: int, name: str) -> None:
+        wish = self._waiting.pop(name)
+        running = self._routers.get(name)
+        if running is None:
+            self._start(now, wish)
+        elif not running.leaving or running.stay(now):
+            running.configure(now, wish)
+            self._touched.add(running)
+
+    def _end(self, now: int, name: str) -> None:
+        end = self._ending.pop(name)
+        router = self._routers.get(name)
+        if router is None:
+            return
+        if end == router.stop:
+            _log.info("Stopping %s, the configuration no longer holds it", name)
+        end(now)
+        self._touched.add(router)
 
     def _start(self, now: int, wish: DesiredRouter) -> None:
         state_file = self._node.state_file
@@ -108,12 +139,13 @@ class Fleet:
         health = earlier.health if earlier is not None and is_recent else None
         router = self._routers[wish.name] = Router(wish, self._node, earlier, health)
         router.start(now)
+        self._touched.add(router)
 
     def _forget_leftovers(self) -> None:
         """Release what an earlier life bound and the configuration no longer knows."""
-        for index, address in self._node.tagged_addresses():
-            if not any(router.holds(index, address) for router in self):
-                _log.info("Releasing %s, left by an earlier life and no longer wanted", address)
-                self._node.worker.submit(
-                    ReleaseRequest(token=LEFTOVER, ifindex=index, addresses=(address,))
-                )
+        held = {one for router in self for one in router.held}
+        for index, address in self._node.tagged_addresses() - held:
+            _log.info("Releasing %s, left by an earlier life and no longer wanted", address)
+            self._node.worker.submit(
+                ReleaseRequest(token=LEFTOVER, ifindex=index, addresses=(address,))
+            )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from vip_speaker.engine.compile import Placed
@@ -80,9 +80,9 @@ class Holdings:
         self.renew_ns: int | None = None
         self.confirm_ns: int | None = None
 
-    def holds(self, index: int, address: Address) -> bool:
-        """Whether this router has asked for that address, or adopted it."""
-        return address in self._held.get(index, ())
+    def held(self) -> Iterator[tuple[int, Address]]:
+        """Yield what this router has asked for, or adopted, each with its interface's index."""
+        return ((index, one) for index, listed in self._held.items() for one in listed)
 
     def removed_meanwhile(self, monitor: Monitor) -> list[tuple[int, Address]]:
         """Return what was removed before the kernel's answer to the bind came, and is still away.
@@ -112,11 +112,7 @@ class Holdings:
         return Removal.BIND_AGAIN if len(sweeps) <= _SWEEPS_MAX else Removal.GIVE_UP
 
     def _missing(self, view: NetworkView) -> list[tuple[int, Address]]:
-        found = []
-        for index, addresses in self._held.items():
-            there = {one.address for one in view.tagged_addresses(index)}
-            found += [(index, one) for one in addresses if one not in there]
-        return found
+        return [one for one in self.held() if one not in view.tagged]
 
     def is_waiting(self) -> bool:
         """Whether the kernel has not answered the last bind yet."""

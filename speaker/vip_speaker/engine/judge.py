@@ -7,13 +7,14 @@ other router of the node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
 from vip_model.vocabulary import Family
+from vip_speaker.engine.chores import run_to_end
 from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter
 
 # What one engine carries: docs/performance.md, "How much a node carries".
@@ -67,13 +68,20 @@ class _BadRouterError(Exception):
 def judge_desired(
     desired: Desired, running: Mapping[str, DesiredRouter], *, limited: bool = True
 ) -> Judgement:
-    """Return what of a desired state is carried out.
+    """Return what of a desired state is carried out, at once.
 
     Args:
         desired: what an agent, or the cache, says.
         running: what runs now, by name; it is never refused for its number.
         limited: whether additions beyond what a node carries are refused.
     """
+    return run_to_end(judging(desired, lambda: running, limited=limited))
+
+
+def judging(
+    desired: Desired, in_force: Callable[[], Mapping[str, DesiredRouter]], *, limited: bool = True
+) -> Generator[None, None, Judgement]:
+    """Return the same after many steps; `in_force` is asked for what runs in the last of them."""
     refused: dict[str, Refusal] = {}
     sound: dict[str, DesiredRouter] = {}
     for router in desired.routers:
@@ -82,6 +90,8 @@ def judge_desired(
             refused.setdefault(router.name, Refusal(router, why))
         else:
             sound[router.name] = router
+        yield
+    running = in_force()
     if limited:
         for name, why in _beyond_capacity(desired, sound, running).items():
             refused[name] = Refusal(sound.pop(name), why)

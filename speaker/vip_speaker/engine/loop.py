@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 from vip_speaker.engine import cache, state_file, status
 from vip_speaker.engine.agenda import Agenda
 from vip_speaker.engine.channels import Channels
+from vip_speaker.engine.chores import Chores, run_to_end
 from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.ears import Ears
 from vip_speaker.engine.fleet import Fleet
-from vip_speaker.engine.judge import Judgement, Refusal, judge_desired
+from vip_speaker.engine.judge import Judgement, Refusal, judge_desired, judging
 from vip_speaker.engine.network import NetworkNews
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.opener import Opener
@@ -48,8 +49,11 @@ from vip_speaker.vrrp.turn import turn
 CACHE_FILE_NAME = "desired.json"
 
 _STALE_AFTER_NS = 30 * SECOND_NS
-# How long routers may be started and changed in one turn.
-_PROCEED_NS = 4 * MILLISECOND_NS
+# How long each of these may take in one turn: chores, starting and changing routers, and timers
+# other than those of adverts.
+_CHORES_NS = 2 * MILLISECOND_NS
+_PROCEED_NS = 2 * MILLISECOND_NS
+_TIMERS_NS = 4 * MILLISECOND_NS
 _STOP_LIMIT_NS = 9 * SECOND_NS
 
 _log = logging.getLogger("engine")
@@ -76,13 +80,16 @@ class Engine:
             state_file=state_file.open_in(Path(settings.state_directory)),
             publish=self._server.publish,
         )
-        self._fleet = Fleet(self._node)
+        self._touched: set[Router] = set()
+        self._fleet = Fleet(self._node, self._touched)
+        self._chores = Chores()
+        # Whether routers were taken leave of in this turn: there may be more of them.
+        self._has_ended = False
         self._network = NetworkNews(self._node, self._fleet, self)
         self._strangers = Strangers()
         self._foreign: list[ForeignRouter] = []
         self._reception = Reception(self._node, self._fleet, self._strangers)
         self._agenda = Agenda()
-        self._touched: set[Router] = set()
         self._events: list[tuple[selectors.SelectorKey, int]] = []
         self._desired = Desired(node=settings.node)
         self._revision = 0
@@ -130,7 +137,6 @@ class Engine:
         _log.info("Stopping: handing over %d router%s", count, "" if count == 1 else "s")
         self._stopping_until = now + _STOP_LIMIT_NS
         self._fleet.stop(now)
-        self._touch_all()
 
     def run(self) -> None:
         """Turn until stopped and every router has left."""
@@ -162,7 +168,7 @@ class Engine:
         return len(self._fleet) == 0 or now >= self._stopping_until
 
     def _timeout_seconds(self) -> float | None:
-        if self._fleet.is_behind:
+        if self._fleet.is_behind or self._chores or self._has_ended:
             return 0
         due = [
             at
@@ -200,12 +206,17 @@ class Engine:
 
     def take_events(self) -> None:
         """Hand over what the kernel, the links, the agent and the supervisor have to say."""
+        self._chores.proceed(boottime_ns() + _CHORES_NS)
         if self._fleet.is_behind:
             self._proceed(boottime_ns() + _PROCEED_NS)
         events, self._events = self._events, []
         for key, mask in events:
             if key.data is not None:
                 key.data(mask)
+
+    def has_time(self, since_ns: int) -> bool:
+        """Whether more timers are to fire in this turn; the others are due in the next."""
+        return boottime_ns() < since_ns + _TIMERS_NS
 
     def settle(self) -> None:
         """Look after what is no router's, take leave of what has ended, plan the next turn."""
@@ -229,26 +240,23 @@ class Engine:
 
     def _remove_ended(self) -> None:
         self._reschedule()
-        ended = [router for router in self._fleet if router.ended]
+        ended = self._fleet.remove_ended()
+        self._has_ended = bool(ended)
         if not ended:
             return
         for router in ended:
             self._agenda.forget(router)
-        self._fleet.remove_ended()
         self._know_ours()
-        if self._stopping_until is None:
+        wanted = {one.name for one in self._desired.routers}
+        if self._stopping_until is None and any(one.name in wanted for one in ended):
             # One that was wanted again while it was leaving starts afresh.
-            self._fleet.apply(boottime_ns(), self._desired)
-            self._touch_all()
+            self._fleet.apply(self._desired)
             self._reschedule()
 
     def _reschedule(self) -> None:
         for router in self._touched:
             self._agenda.schedule(router)
         self._touched.clear()
-
-    def _touch_all(self) -> None:
-        self._touched.update(self._fleet)
 
     # --- what happens ----------------------------------------------------------------------
 
@@ -259,7 +267,8 @@ class Engine:
 
     def _worker_answered(self) -> None:
         # What the kernel told before it answered: an address that is there may be gone again.
-        self._network.read()
+        if not self._network.read():
+            return  # they wait for the rest of it, and for the next turn
         now = boottime_ns()
         for result in self._worker.results():
             if isinstance(result, DumpResult):
@@ -295,20 +304,21 @@ class Engine:
     def _message(self, connection: Connection, message: ToEngine) -> None:
         match message:
             case Desired():
-                self._take_desired(message)
+                self._chores.add(self._take_desired(message))
             case Verdicts():
                 self._take_verdicts(message)
             case StatusRequest():
-                self._server.send(connection, self.status())
+                self._chores.add(self._answer(connection))
             case Subscribe():
                 connection.subscribed = True
                 self._server.send(connection, self._hello())
 
-    def _take_desired(self, desired: Desired) -> None:
+    def _take_desired(self, desired: Desired) -> Iterator[None]:
+        judgement = yield from judging(desired, self._fleet.in_force)
         if self._stopping_until is not None:
             return
         before = self._desired
-        self._carry_out(judge_desired(desired, self._fleet.in_force()))
+        self._carry_out(judgement)
         if self._desired != before:
             # Only what could be carried out: the next start must not fail on it.
             self._cache.store(self._desired)
@@ -320,15 +330,13 @@ class Engine:
                 _log.error("Refused %s: %s", ascii(refusal.router.display_name), refusal.why)
         self._refused = judgement.refused
         self._desired = judgement.desired
-        self._fleet.apply(boottime_ns(), self._desired)
-        self._touch_all()
+        self._fleet.apply(self._desired)
         self._know_ours()
 
     def _proceed(self, until_ns: int | None) -> None:
         if self._fleet.proceed(until_ns):
             self._revision = self._desired.revision
             self._know_ours()
-        self._touch_all()
 
     def _take_verdicts(self, verdicts: Verdicts) -> None:
         now = boottime_ns()
@@ -338,9 +346,7 @@ class Engine:
         self._judge_all(now)
 
     def _judge_all(self, now: int) -> None:
-        for router in self._fleet:
-            router.judge(now)
-        self._touch_all()
+        self._touched.update(router for router in self._fleet if router.judge(now))
 
     def _know_ours(self) -> None:
         running = (router.instances.in_force or router.desired for router in self._fleet)
@@ -366,10 +372,18 @@ class Engine:
 
     def status(self) -> Status:
         """Return what `vip-speaker status` shows."""
+        return run_to_end(self._status())
+
+    def _answer(self, connection: Connection) -> Iterator[None]:
+        if self._server.is_there(connection):
+            self._server.send(connection, (yield from self._status()))
+
+    def _status(self) -> Generator[None, None, Status]:
+        routers = yield from status.routers(self._fleet, self._refused, self._node.wall_clock)
         return Status(
             node=self._settings.node,
             revision=self._revision,
-            virtual_routers=status.routers(self._fleet, self._refused, self._node.wall_clock),
+            virtual_routers=routers,
             drops={**self._reception.drops, **self._ears.drops()},
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),

@@ -59,14 +59,15 @@ class NetworkNews:
             self._retry.due_ns = None
             self._ask()
 
-    def read(self) -> None:
-        """Act on what the kernel has told since the last call."""
+    def read(self) -> bool:
+        """Act on what the kernel has told since the last call; return whether that is all."""
         had_lost_events = self._monitor.needs_resync
         events = self._monitor.read()
         if self._monitor.needs_resync and not had_lost_events:
             _log.warning("The kernel dropped events; listing links and addresses again")
             self._ask()
         self._act_on(events)
+        return self._monitor.emptied
 
     def listed(self, result: DumpResult) -> None:
         """The worker has listed links and addresses, or could not."""
@@ -102,13 +103,15 @@ class NetworkNews:
             self._listener.interfaces_changed()
 
     def _addresses_removed(self, now: int, events: list[Event]) -> None:
-        for gone in changes.removed_of_ours(events):
-            if self._monitor.view.is_tagged(gone.index, gone.address):
-                continue
-            for router in self._fleet:
-                if router.holds(gone.index, gone.address):
-                    router.address_removed(now, gone.index, gone.address)
-                    self._listener.touch(router)
+        gone = {(one.index, one.address) for one in changes.removed_of_ours(events)}
+        if gone:
+            gone -= self._monitor.view.tagged
+        if not gone:
+            return
+        for router in self._fleet:
+            for index, address in [one for one in router.held if one in gone]:
+                router.address_removed(now, index, address)
+                self._listener.touch(router)
 
     def _touched(self, names: Iterable[str]) -> list[Router]:
         found = [router for name in names if (router := self._fleet.find(name)) is not None]

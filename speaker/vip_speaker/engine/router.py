@@ -6,7 +6,7 @@ The election decides (vip_speaker.vrrp); this class feeds it what happens and do
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from vip_model.vocabulary import Reason, State
 from vip_speaker.engine import clock
@@ -119,9 +119,10 @@ class Router:
         """Return the counters of one instance; they outlive its sockets."""
         return self.instances.counters(family, virtual_router_id)
 
-    def holds(self, index: int, address: Address) -> bool:
-        """Whether that address of that interface is this router's business."""
-        return self._holdings.holds(index, address)
+    @property
+    def held(self) -> Iterator[tuple[int, Address]]:
+        """The addresses that are this router's business, each with its interface's index."""
+        return self._holdings.held()
 
     def deadline(self) -> int | None:
         """Return when `tick` is due next."""
@@ -188,8 +189,8 @@ class Router:
         if self._whereabouts.links_vanished(now, indexes):
             self.prober.stop()
 
-    def judge(self, now: int) -> None:
-        """Gates have new verdicts, or carrier changed."""
+    def judge(self, now: int) -> bool:
+        """Gates have new verdicts, or carrier changed; return whether the health is another."""
         health = self._book.judge(
             self.desired.gates,
             self._node.verdicts.get(self.name, {}),
@@ -200,10 +201,12 @@ class Router:
         if self.instances.not_in_force and health.is_healthy and self.desired.health_bands:
             # A node where the edit is in force serves more.
             health, because = Health.FAILING, Reason.NOT_IN_FORCE
-        if self.election is not None and health != self.election.health:
-            _log.info("Health of %s became %s", self.desired.display_name, health)
-            self.apply(now, self.election.set_health(now, health, because))
-            self._record()
+        if self.election is None or health == self.election.health:
+            return False
+        _log.info("Health of %s became %s", self.desired.display_name, health)
+        self.apply(now, self.election.set_health(now, health, because))
+        self._record()
+        return True
 
     def hear(
         self, arrived_ns: int, position: int, source: Address, advertisement: Advertisement

@@ -78,6 +78,10 @@ class Server:
         self._selector.unregister(self._listener)
         self._release_spare()
 
+    def is_there(self, connection: Connection) -> bool:
+        """Whether that client can still be answered."""
+        return connection in self._connections
+
     def send(self, connection: Connection, message: FromEngine) -> None:
         """Queue a message for one client."""
         if connection not in self._connections:

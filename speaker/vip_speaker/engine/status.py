@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 
 import msgspec
 
@@ -68,8 +68,8 @@ def log_strangers(found: list[ForeignRouter], before: list[ForeignRouter]) -> No
 
 def routers(
     running: Iterable[Router], refused: Mapping[str, Refusal], wall_clock: WallClock
-) -> list[RouterStatus]:
-    """Return one item per instance, in the order of the routers' names.
+) -> Generator[None, None, list[RouterStatus]]:
+    """Return one item per instance, in the order of the routers' names, after a step for each.
 
     Args:
         running: what runs.
@@ -87,6 +87,7 @@ def routers(
         ):
             one = _instance(router, position, instance, since)
             found.append(msgspec.structs.replace(one, not_in_force=edit.why) if edit else one)
+        yield
     now = wall_clock.rfc3339(boottime_ns())
     for name, refusal in refused.items():
         if name not in names:

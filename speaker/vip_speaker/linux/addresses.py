@@ -52,6 +52,10 @@ __all__ = [
 ]
 
 
+# Each is followed by an announcement.
+_RESULTS_PER_CALL = 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpRequest:
     """List all links and addresses, for `Monitor.resync`.
@@ -136,7 +140,9 @@ class AddressWorker:
         self._requests.put(request)
 
     def results(self) -> list[Result]:
-        """Return the answers since the last call, in order; never waits.
+        """Return the next answers, in order, and at most 32 of them; never waits.
+
+        The file descriptor stays readable if there are more.
 
         Raises RuntimeError if the thread has died of a bug: without it nothing is renewed.
         """
@@ -144,9 +150,11 @@ class AddressWorker:
             os.eventfd_read(self._wake)
         if self._crash is not None:
             raise RuntimeError("The thread that binds addresses has died") from self._crash
-        results = []
-        while self._results:
+        results: list[Result] = []
+        while self._results and len(results) < _RESULTS_PER_CALL:
             results.append(self._results.popleft())
+        if self._results:
+            os.eventfd_write(self._wake, 1)
         return results
 
     def close(self, timeout_seconds: float = 5.0) -> bool:

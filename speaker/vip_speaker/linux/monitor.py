@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vip_speaker.linux import rtnetlink
+from vip_speaker.linux.clock import boottime_ns
 from vip_speaker.linux.netlink import NetlinkSocket, force_buffer
 from vip_speaker.linux.rtnetlink import Address, InterfaceAddress, Link
 from vip_speaker.linux.view import NetworkView
@@ -16,7 +17,7 @@ _RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 _GROUPS = _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR
 _RECEIVE_BYTES = 65536
 _BUFFER_BYTES = 4 << 20
-_READS_PER_CALL = 512
+_READ_NS = 2_000_000
 
 _AddressKey = tuple[int, Address, int]
 
@@ -57,12 +58,14 @@ class Monitor:
     Attributes:
         overflows: how often events were lost; tells which list answers which loss.
         needs_resync: events were lost, and nothing has replaced them yet.
+        emptied: whether the last `read` returned everything that there was.
     """
 
     def __init__(self, receive_buffer_bytes: int = _BUFFER_BYTES) -> None:
         """Subscribe, then list what is there: nothing falls between the two."""
         self.overflows = 0
         self.needs_resync = False
+        self.emptied = True
         self._overflowing = False
         self._touched: set[int | _AddressKey] = set()
         self._view: NetworkView | None = None
@@ -102,13 +105,16 @@ class Monitor:
     def read(self) -> list[Event]:
         """Return what has changed since the last call, in order; never waits.
 
-        Bounded: the selector says if there is more.
+        It reads for two milliseconds at most; the selector says if there is more.
         """
         events: list[Event] = []
-        for _ in range(_READS_PER_CALL):
+        self.emptied = False
+        until_ns = boottime_ns() + _READ_NS
+        while boottime_ns() < until_ns:
             try:
                 data = self._socket.recv(_RECEIVE_BYTES)
             except BlockingIOError:
+                self.emptied = True
                 self._drained()
                 break
             except OSError as error:

@@ -104,10 +104,6 @@ class NetworkView:
         """Return the virtual addresses that a speaker, maybe of an earlier life, has bound."""
         return tuple(self._tagged.get(index, ()))
 
-    def is_tagged(self, index: int, address: Address) -> bool:
-        """Whether a speaker, maybe of an earlier life, has bound that address there."""
-        return any(one.address == address for one in self._tagged.get(index, ()))
-
     @cached_property
     def tagged(self) -> frozenset[tuple[int, Address]]:
         """(interface index, address) of all virtual addresses."""

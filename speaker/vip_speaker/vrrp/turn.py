@@ -9,7 +9,8 @@ what production does. The order (docs/protocol.md, "Duties of the engine"):
 2. Adverts are received, for a limited time, each handed over with its time of arrival.
 3. Answers of the kernel, links, verdicts, configuration, commands.
 4. All other timers. Active_Down_Timer fires only if everything that arrived before its deadline
-   has been heard.
+   has been heard. They fire for a limited time: the adverts that fall due meanwhile go first, and
+   the timers that are left are due in the next turn.
 5. What has ended is taken leave of, and the next turn is planned.
 """
 
@@ -50,6 +51,9 @@ class Driver(Protocol[RouterT]):
     def take_events(self) -> None:
         """Hand over everything else that happened."""
 
+    def has_time(self, since_ns: int) -> bool:
+        """Whether more timers are to fire in this turn, which began to fire them then."""
+
     def settle(self) -> None:
         """Put what is left in order and plan the next turn."""
 
@@ -64,4 +68,6 @@ def turn(driver: Driver[RouterT]) -> None:
     now = driver.now_ns()
     for router in driver.due(now):
         router.tick(now, driver.heard_until_ns(router))
+        if not driver.has_time(now):
+            break
     driver.settle()
