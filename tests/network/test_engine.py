@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,6 +180,18 @@ def test_a_killed_engine_resumes_from_its_files(one: BareEngine) -> None:
     assert resumed["reason"] == "Resumed"
     assert abs(_seconds(resumed["since"]) - _seconds(since)) < 0.1
     assert has(one, VIP)
+
+
+def test_no_thread_waits_for_other_programs(one: BareEngine) -> None:
+    """A helper without real-time priority could keep the interpreter lock from the loop."""
+    serve(one)
+    pid = one.pid("engine")
+    assert pid is not None
+    threads = [int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()]
+    assert len(threads) > 1
+    policies = {os.sched_getscheduler(thread) for thread in threads}
+    assert {policy & ~os.SCHED_RESET_ON_FORK for policy in policies} == {os.SCHED_FIFO}
+    assert os.sched_getparam(pid).sched_priority == 10
 
 
 def test_verdicts_decide(one: BareEngine, two: BareEngine) -> None:

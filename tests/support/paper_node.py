@@ -97,6 +97,11 @@ class PaperChannels(Channels):
         super().__init__(cast("Ears", NoEars()), cast("Opener", None))
         self.trouble: OSError | None = None
 
+    @property
+    def in_use(self) -> int:
+        """How many channels are open."""
+        return len(self._channels)
+
     def _open(self, placed: Placed) -> Channel:
         if self.trouble is not None:
             raise self.trouble

@@ -42,6 +42,18 @@ def test_interfaces_and_features() -> None:
     assert (found.active, found.abnormal, found.foreign) == ((), (), ())
 
 
+def test_a_provisional_priority_is_one_report() -> None:
+    """It rises every few seconds by itself: a quiet node writes nothing."""
+
+    def reported(effective: int, **changes: Any) -> int:
+        said = status(router_status(priority=254, effective_priority=effective, **changes))
+        return with_engine(said, FEATURES, {}).active[0].effective_priority
+
+    assert {reported(each) for each in range(145, 155)} == {145}
+    assert reported(154, gates=[gate(GateState.FAILING)]) == 154
+    assert reported(254) == 254
+
+
 def test_who_else_has_the_address() -> None:
     """Another machine that uses it, and neighbours that announce it in another way, by router."""
     differs = NeighbourComplaint(

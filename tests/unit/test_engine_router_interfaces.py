@@ -26,6 +26,7 @@ from support.router_scene import (
 from vip_model.vocabulary import Reason, State
 from vip_speaker.engine.chores import run_to_end
 from vip_speaker.engine.clock import WallClock
+from vip_speaker.engine.opener import StillOpeningError
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.state_file import RouterRecord
 from vip_speaker.engine.status import routers
@@ -96,6 +97,25 @@ def test_an_active_goes_on_from_the_card_that_works(scene: Scene) -> None:
         assert scene.worker.binds[-1].ifindex == used
         assert [each.placed.index for each in one.instances.running] == [used]
     assert len(scene.worker.binds) == 3
+
+
+def test_an_active_goes_on_while_the_other_sockets_are_being_opened(scene: Scene) -> None:
+    """The kernel may take a while: nothing that there is is given up before."""
+    scene.monitor.view = view(link(2, "eth0"), link(3, "eth1"), addresses=TWO_CARDS)
+    one = active_router(scene)
+    dead = link(2, "eth0", carrier=False)
+    scene.monitor.view = view(dead, link(3, "eth1"), addresses=(*TWO_CARDS, BOUND[-1]))
+    scene.channels.trouble = StillOpeningError()
+    one.network_changed(3200 * MS)
+    one.tick(3210 * MS)
+    assert state_of(one) is State.ACTIVE
+    assert [each.placed.index for each in one.instances.running] == [2]
+    scene.channels.trouble = None
+    one.tick(3220 * MS)
+    assert state_of(one) is State.ACTIVE
+    assert [each.placed.index for each in one.instances.running] == [3]
+    one.close()
+    assert not scene.channels.in_use
 
 
 def test_clients_of_another_card_are_told(scene: Scene) -> None:

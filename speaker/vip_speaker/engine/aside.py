@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from threading import Thread
 from typing import Protocol
 
+from vip_speaker.linux.priority import prefer_helper
+
 
 class Closable(Protocol):
     """Anything that is closed once."""
@@ -18,7 +20,12 @@ class Closable(Protocol):
 def close_aside(sockets: Sequence[Closable]) -> None:
     """Close these in a thread of their own."""
     if sockets:
-        Thread(target=close_all, args=(sockets,), name="closing", daemon=True).start()
+        Thread(target=_close, args=(sockets,), name="closing", daemon=True).start()
+
+
+def _close(sockets: Sequence[Closable]) -> None:
+    prefer_helper()
+    close_all(sockets)
 
 
 def close_all(sockets: Sequence[Closable]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
+from vip_speaker.engine.channels import Channel
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.counters import InstanceCounters
 from vip_speaker.engine.dependencies import needs_of
@@ -36,6 +37,7 @@ class RunningInstances:
         self._unsent = 0
         self._beside: dict[int, frozenset[int]] = {}
         self._running: dict[int, RunningInstance] = {}
+        self._reserved: list[tuple[Channel, Placed]] = []
         self.placement: Placement | None = None
         self.retry = Retry()
 
@@ -92,6 +94,25 @@ class RunningInstances:
         """Whether nothing has to be opened or closed for that placement."""
         return self.placement == placement and self.placed == placement.placed
 
+    def reserve(self, now: int, placement: Placement) -> bool:
+        """Open the sockets for another place beside those that run; return whether all are there.
+
+        Those that could not be had count as there: `open` says why.
+        """
+        reserved, is_opening = [], False
+        for placed in placement.placed.values():
+            try:
+                reserved.append((self._node.channels.acquire(placed), placed))
+            except StillOpeningError:
+                is_opening = True
+            except OSError:
+                continue
+        self._give_back_reserved()
+        self._reserved = reserved
+        if is_opening:
+            self.retry.note_begun(now)
+        return not is_opening
+
     def open(self, now: int, placement: Placement) -> Placement:
         """Replace what runs; return the placement without what no socket could be had for."""
         opened: dict[int, RunningInstance] = {}
@@ -133,6 +154,12 @@ class RunningInstances:
     def close(self) -> None:
         """Give every socket back."""
         self._close(set(self._running))
+        self._give_back_reserved()
+
+    def _give_back_reserved(self) -> None:
+        reserved, self._reserved = self._reserved, []
+        for channel, placed in reserved:
+            self._node.channels.release(channel, placed)
 
     def _close(self, positions: Iterable[int]) -> None:
         for instance in [self._running.pop(at) for at in positions]:

@@ -17,6 +17,7 @@ from vip_common import log
 from vip_speaker.engine.loop import Engine
 from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.capability import MissingCapabilityError, check_capabilities
+from vip_speaker.linux.priority import prefer_loop
 from vip_speaker.node_lock import NodeTakenError, take_node_lock
 from vip_speaker.settings import (
     LIFELINE_VARIABLE,
@@ -28,7 +29,6 @@ from vip_speaker.settings import (
 from vip_speaker.status_command import table
 from vip_speaker.supervisor import EXIT_CANNOT_RUN, listen
 
-_REAL_TIME_PRIORITY = 10
 # For so long an engine serves on without a supervisor: the next one may be about to take over.
 _ORPHAN_SECONDS = 2
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
@@ -130,11 +130,8 @@ def _stop_without_supervisor(engine: Engine) -> None:
 
 
 def _prefer_this_process() -> None:
-    """Keep adverts on time under load; without CAP_SYS_NICE it does without."""
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(
-            0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(_REAL_TIME_PRIORITY)
-        )
+    """Keep adverts on time under load."""
+    prefer_loop()
     # What was loaded so far lives as long as the process: the collector need not look at it.
     gc.collect()
     gc.freeze()

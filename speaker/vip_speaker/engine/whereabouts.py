@@ -75,6 +75,8 @@ class Whereabouts:
             can_send = self._instances.can_send()
             self._wait(now, placement.why, Reason.NOT_PLACEABLE, resign=can_send)
         if not self._instances.is_at(placement):
+            if self._goes_on_meanwhile(now, placement):
+                return
             placement = self._settle(now, placement, health)
         if self._instances.note_beside(placement.placed):
             self._resident.announce_again(now)
@@ -94,6 +96,13 @@ class Whereabouts:
             actions = self.election.instances_changed(now, left, Reason.NOT_PLACEABLE)
             self._resident.apply(now, actions)
         return True
+
+    def _goes_on_meanwhile(self, now: int, placement: Placement) -> bool:
+        """Whether it stays where it is until the sockets for its new place are open."""
+        before = self._instances.placed
+        if not before or not placement.placed or has_moved(before, placement.placed):
+            return False
+        return not self._instances.reserve(now, placement)
 
     def _settle(self, now: int, placement: Placement, health: Health) -> Placement:
         """Open sockets there, configure the election; return the place of what has sockets."""

@@ -17,7 +17,14 @@ from vip_model.resources.speaker import (
     ReportedInterface,
     SpeakerStatus,
 )
-from vip_model.vocabulary import GateState, Reason, State
+from vip_model.vocabulary import (
+    HIGHEST_FAILING_PRIORITY,
+    LOWEST_HEALTHY_PRIORITY,
+    LOWEST_PROVISIONAL_PRIORITY,
+    GateState,
+    Reason,
+    State,
+)
 from vip_speaker.messages import ForeignRouter as HeardRouter
 from vip_speaker.messages import (
     GateStatus,
@@ -157,8 +164,17 @@ def _active(router: RouterStatus) -> ActiveRouter:
         reason=router.reason,
         failing_gates=_failing_gates(router),
         missing=router.missing,
-        effective_priority=router.effective_priority,
+        effective_priority=_reported_priority(router),
     )
+
+
+def _reported_priority(router: RouterStatus) -> int:
+    """Return its priority; a provisional one rises by itself, which is not worth a write."""
+    is_failing = bool(_failing_gates(router)) or router.missing > 0
+    in_band = HIGHEST_FAILING_PRIORITY < router.effective_priority < LOWEST_HEALTHY_PRIORITY
+    if in_band and not is_failing and router.effective_priority != router.priority:
+        return LOWEST_PROVISIONAL_PRIORITY
+    return router.effective_priority
 
 
 def _abnormal(router: RouterStatus, unreadable: str) -> AbnormalRouter | None:
@@ -175,7 +191,7 @@ def _abnormal(router: RouterStatus, unreadable: str) -> AbnormalRouter | None:
         message=_message(router, unreadable),
         failing_gates=_failing_gates(router),
         missing=router.missing,
-        effective_priority=router.effective_priority if takes_part else 0,
+        effective_priority=_reported_priority(router) if takes_part else 0,
     )
 
 
