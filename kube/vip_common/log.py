@@ -8,13 +8,19 @@ supervisor and the engine log as operator and agent do.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import queue
 import sys
+import threading
 import time
 from collections.abc import Mapping
 
 LEVELS = ("debug", "info", "warning", "error")
+
+_MOST_LINES = 4096
+_FLUSH_SECONDS = 1.0
 
 _JOURNAL_VARIABLE = "JOURNAL_STREAM"
 # Levels of syslog by those of Python.
@@ -66,12 +72,62 @@ def is_journal(fd: int, environment: Mapping[str, str] = os.environ) -> bool:
     return stream == f"{status.st_dev}:{status.st_ino}"
 
 
-def configure(level: str, component: str) -> logging.Handler:
+class _AsideHandler(logging.Handler):
+    """Writes to stderr in a thread of its own, so that nobody waits for whoever reads it.
+
+    What finds no room is lost, and counted in the log once there is room again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.Queue[str] = queue.Queue(_MOST_LINES)
+        self._lost = 0
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record, at once."""
+        try:
+            self._lines.put_nowait(self.format(record))
+        except queue.Full:
+            self._lost += 1
+        except Exception:  # noqa: BLE001  as in the standard library's handlers
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait until everything is written, for a second at most: nobody may be reading."""
+        lines = self._lines
+        with lines.all_tasks_done:
+            lines.all_tasks_done.wait_for(lambda: not lines.unfinished_tasks, _FLUSH_SECONDS)
+
+    def _write(self) -> None:
+        counted = 0
+        while True:
+            _write_line(self._lines.get())
+            self._lines.task_done()
+            lost = self._lost
+            if lost > counted:
+                text = f"Lost {lost - counted} lines of the log: they came faster than it was read"
+                record = logging.LogRecord("log", logging.WARNING, "", 0, text, None, None)
+                _write_line(self.format(record))
+                counted = lost
+
+
+def _write_line(line: str) -> None:
+    with contextlib.suppress(OSError):  # who read it may be gone
+        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+
+
+def configure(level: str, component: str, *, aside: bool = False) -> logging.Handler:
     """Send everything of this process to stderr, and return what does it.
+
+    Args:
+        level: one of LEVELS, in any case.
+        component: who logs.
+        aside: never wait for whoever reads stderr, and rather lose lines.
 
     Raises ValueError for a level that is none of LEVELS.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _AsideHandler() if aside else logging.StreamHandler(sys.stderr)
     if is_journal(2):
         handler.setFormatter(_JournalFormatter(f"{component}: %(message)s"))
     else:

@@ -303,7 +303,7 @@ def listen(path: Path) -> socket.socket:
 
 def main(settings: Settings) -> int:
     """Run the supervisor; return its exit status."""
-    log.configure(settings.log_level, "supervisor")
+    log.configure(settings.log_level, "supervisor", aside=True)
     try:
         check_capabilities()
         lock = take_node_lock()

@@ -32,7 +32,7 @@ class PaperEngine:
 def _run(monkeypatch: pytest.MonkeyPatch, trouble: Exception | None) -> PaperEngine:
     engine = PaperEngine(trouble)
 
-    def nothing(*_arguments: Any) -> None:
+    def nothing(*_arguments: Any, **_options: Any) -> None:
         """The test's own process is not to be changed."""
 
     monkeypatch.setattr(engine_main, "Engine", lambda *_: engine)

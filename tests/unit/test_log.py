@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,57 @@ def test_an_inherited_variable_is_not_believed(stream: str, tmp_path: Path) -> N
         named = {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
         assert is_journal(file.fileno(), named)
     assert not is_journal(-1, named)
+
+
+_FLOOD = """
+import logging, sys, time
+from vip_common import log
+log.configure("info", "engine", aside=True)
+logger = logging.getLogger("engine")
+longest = 0.0
+for number in range(20_000):
+    began = time.monotonic()
+    logger.info("line %d", number)
+    longest = max(longest, time.monotonic() - began)
+print(longest, flush=True)
+sys.stdin.readline()
+time.sleep(0.5)
+logger.info("the last")
+"""
+
+
+@pytest.fixture
+def flooding() -> Iterator[subprocess.Popen[str]]:
+    """A process that logs more than its pipe holds, while nobody reads it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _FLOOD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_nobody_waits_for_a_log_that_nobody_reads(flooding: subprocess.Popen[str]) -> None:
+    """Neither who logs, nor the end of the process."""
+    assert flooding.stdout is not None
+    assert flooding.stdin is not None
+    assert float(flooding.stdout.readline()) < 1.0
+    flooding.stdin.close()
+    assert flooding.wait(20) == 0
+
+
+def test_lost_lines_are_counted(flooding: subprocess.Popen[str]) -> None:
+    """What was kept comes in order, with how many lines are missing, and then what is new."""
+    assert flooding.stdout is not None
+    flooding.stdout.readline()
+    _, log = flooding.communicate("go on\n", timeout=20)
+    lines = [line.partition("engine: ")[2] for line in log.splitlines()]
+    kept = [int(line.removeprefix("line ")) for line in lines if line.startswith("line ")]
+    assert kept == sorted(kept)
+    lost = sum(map(int, re.findall(r"Lost (\d+) lines of the log", log)))
+    assert lost > 0
+    assert len(kept) + lost == 20_000
+    assert lines[-1] == "the last"

@@ -41,7 +41,7 @@ class NoSourceError(Exception):
 
 def main(settings: Settings) -> int:
     """Run the agent until it is told to end; return its exit status."""
-    log.configure(settings.log_level, "agent")
+    log.configure(settings.log_level, "agent", aside=True)
     try:
         create_source = source_of(settings)
     except (AccessError, NoSourceError) as error:

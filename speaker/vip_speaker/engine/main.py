@@ -38,7 +38,7 @@ _log = logging.getLogger("engine")
 
 def main(settings: Settings) -> int:
     """Run the engine until it is told to end; return the exit status."""
-    log.configure(settings.log_level, "engine")
+    log.configure(settings.log_level, "engine", aside=True)
     try:
         check_capabilities()
         lock = _lock()
