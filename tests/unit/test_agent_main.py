@@ -292,7 +292,7 @@ def test_an_agent_without_manifests(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without manifests there is nothing to follow: one sentence and status 2."""
-    monkeypatch.setattr("vip_common.log.configure", lambda _level, _component: None)
+    monkeypatch.setattr("vip_common.log.configure", lambda *_, **__: None)
 
     assert main_module.main(Settings(node="n1")) == 2
     assert "give it --manifests FILE_OR_DIR" in caplog.text
