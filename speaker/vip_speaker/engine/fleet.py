@@ -17,7 +17,7 @@ LEFTOVER = ""  # token of what no router waits for
 # Verdicts of an earlier life stand for so long: the agent speaks within a second or two.
 _RECENT_NS = 30 * SECOND_NS
 
-_REMOVED_AT_A_TIME = 16
+_REMOVED_AT_A_TIME = 4
 
 _log = logging.getLogger("engine")
 

@@ -51,7 +51,7 @@ CACHE_FILE_NAME = "desired.json"
 _STALE_AFTER_NS = 30 * SECOND_NS
 # How long each of these may take in one turn: chores, starting and changing routers, and timers
 # other than those of adverts.
-_CHORES_NS = 2 * MILLISECOND_NS
+_CHORES_NS = MILLISECOND_NS
 _PROCEED_NS = 2 * MILLISECOND_NS
 _TIMERS_NS = 4 * MILLISECOND_NS
 _STOP_LIMIT_NS = 9 * SECOND_NS
@@ -206,9 +206,10 @@ class Engine:
 
     def take_events(self) -> None:
         """Hand over what the kernel, the links, the agent and the supervisor have to say."""
-        self._chores.proceed(boottime_ns() + _CHORES_NS)
+        began_ns = boottime_ns()
+        self._chores.proceed(began_ns + _CHORES_NS)
         if self._fleet.is_behind:
-            self._proceed(boottime_ns() + _PROCEED_NS)
+            self._proceed(began_ns + _CHORES_NS + _PROCEED_NS)
         events, self._events = self._events, []
         for key, mask in events:
             if key.data is not None:

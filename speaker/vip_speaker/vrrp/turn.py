@@ -5,7 +5,8 @@ what production does. The order (docs/protocol.md, "Duties of the engine"):
 
 1. Adverts and renewals of Actives that are due and have not overslept. The peers count on these,
    and nothing that was heard changes that they were due. One that overslept finds it out here,
-   before it could answer anything as if it were still Active.
+   before it could answer anything as if it were still Active. Where these alone take long, the
+   turn ends with them, and the next one goes on with those that are left.
 2. Adverts are received, for a limited time, each handed over with its time of arrival.
 3. Answers of the kernel, links, verdicts, configuration, commands.
 4. All other timers. Active_Down_Timer fires only if everything that arrived before its deadline
@@ -63,6 +64,10 @@ def turn(driver: Driver[RouterT]) -> None:
     now = driver.now_ns()
     for router in driver.due(now):
         router.advertise(now)
+        if not driver.has_time(now):
+            # The rest of them before anything else: nobody hears what it might answer too early.
+            driver.settle()
+            return
     driver.receive()
     driver.take_events()
     now = driver.now_ns()
