@@ -17,6 +17,7 @@ from vip_model.vocabulary.priorities import (
     PriorityScale,
     candidates_that_fit,
     effective_priority,
+    is_provisional,
     possible_degradations,
 )
 from vip_model.vocabulary.reasons import NEIGHBOUR_PROBLEMS, Reason, Use
@@ -56,5 +57,6 @@ __all__ = [
     "Use",
     "candidates_that_fit",
     "effective_priority",
+    "is_provisional",
     "possible_degradations",
 ]

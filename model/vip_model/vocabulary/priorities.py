@@ -16,6 +16,11 @@ PROVISIONAL_PRIORITIES = HIGHEST_PROVISIONAL_PRIORITY - LOWEST_PROVISIONAL_PRIOR
 FAILING_PRIORITIES = HIGHEST_FAILING_PRIORITY  # how many there are: 1 is the lowest
 
 
+def is_provisional(priority: int) -> bool:
+    """Whether that priority, among routers with health bands, is a provisional node's."""
+    return LOWEST_PROVISIONAL_PRIORITY <= priority <= HIGHEST_PROVISIONAL_PRIORITY
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Degradation:
     """What a node lacks of a healthy one; the lesser of two is the better node.

@@ -49,8 +49,8 @@ from vip_speaker.vrrp.turn import turn
 CACHE_FILE_NAME = "desired.json"
 
 _STALE_AFTER_NS = 30 * SECOND_NS
-# How long each of these may take in one turn: chores, starting and changing routers, and timers
-# other than those of adverts.
+# How long each of these may take in one turn: chores, starting and changing routers, the adverts
+# that are due, and all other timers.
 _CHORES_NS = MILLISECOND_NS
 _PROCEED_NS = 2 * MILLISECOND_NS
 _TIMERS_NS = 4 * MILLISECOND_NS
@@ -216,7 +216,7 @@ class Engine:
                 key.data(mask)
 
     def has_time(self, since_ns: int) -> bool:
-        """Whether more timers are to fire in this turn; the others are due in the next."""
+        """Whether more adverts or timers are to go in this turn; the rest is due in the next."""
         return boottime_ns() < since_ns + _TIMERS_NS
 
     def settle(self) -> None:
@@ -252,7 +252,6 @@ class Engine:
         if self._stopping_until is None and any(one.name in wanted for one in ended):
             # One that was wanted again while it was leaving starts afresh.
             self._fleet.apply(self._desired)
-            self._reschedule()
 
     def _reschedule(self) -> None:
         for router in self._touched:

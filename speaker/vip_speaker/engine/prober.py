@@ -75,9 +75,8 @@ class Prober:
 
     def stop(self) -> None:
         """Ask no more."""
-        self._schedule.stop()
         self._again_ns = None
-        self._ignore()
+        self._finish()
 
     def hear_advert(self) -> None:
         """Somebody speaks VRRP for the addresses, and may well have them."""
@@ -122,9 +121,6 @@ class Prober:
 
     def _finish(self) -> None:
         self._schedule.stop()
-        self._ignore()
-
-    def _ignore(self) -> None:
         for placed in self._placed:
             for address in placed.addresses:
                 self._node.probes.ignore(placed.index, address, self._heard)

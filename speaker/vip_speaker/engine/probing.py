@@ -60,10 +60,11 @@ class ProbeSockets:
 
     def _reader(self, key: _Key) -> Callable[[int], None]:
         def read(_mask: int) -> None:
-            # It may have been closed since the selector saw something.
             opened = self._open.get(key)
-            for answer in opened.socket.answers() if opened is not None else ():
-                for heard in list(opened.waiting.get(answer.address, ())) if opened else ():
+            if opened is None:
+                return  # closed since the selector saw something
+            for answer in opened.socket.answers():
+                for heard in list(opened.waiting.get(answer.address, ())):
                     heard(answer)
 
         return read

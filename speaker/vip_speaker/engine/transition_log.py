@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from vip_model.vocabulary import Reason, State
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.actions import StateChanged
 
 # What the reason means where a peer is known.
-_PEER_DID = {
+_PEER_DID: Mapping[str, str] = {
     Reason.ACTIVE_RESIGNED: "{peer} resigned",
     Reason.ACTIVE_DOWN: "{peer} is silent",
     Reason.LOWER_PRIORITY_PREEMPTED: "{peer} has a lower priority",
@@ -39,6 +40,6 @@ def sentence(router: DesiredRouter, change: StateChanged, peer: str) -> str:
     vrids = list(dict.fromkeys(one.virtual_router_id for one in router.instances))
     noun = "VRID" if len(vrids) == 1 else "VRIDs"
     who = f"{router.display_name} ({noun} {', '.join(map(str, vrids))})"
-    did = next((told for word, told in _PEER_DID.items() if word == change.reason), "")
+    did = _PEER_DID.get(change.reason, "")
     why = f"{did.format(peer=peer)} ({change.reason})" if did and peer else change.reason
     return f"{who}: {change.previous.value} to {change.state.value}, {why}"

@@ -13,12 +13,12 @@ from typing import ClassVar
 
 from vip_model.vocabulary import (
     HIGHEST_FAILING_PRIORITY,
-    LOWEST_HEALTHY_PRIORITY,
     PROVISIONAL_PRIORITIES,
     Degradation,
     PreemptionMode,
     PriorityScale,
     effective_priority,
+    is_provisional,
     possible_degradations,
 )
 from vip_speaker.vrrp.timers import SECOND_NS
@@ -169,7 +169,7 @@ class ElectionConfig:
 
     def is_provisional(self, priority: int) -> bool:
         """Whether a priority on the wire says that its sender is provisional."""
-        return self.health_bands and HIGHEST_FAILING_PRIORITY < priority < LOWEST_HEALTHY_PRIORITY
+        return self.health_bands and is_provisional(priority)
 
 
 @dataclass(frozen=True, slots=True)

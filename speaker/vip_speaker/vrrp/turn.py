@@ -53,7 +53,7 @@ class Driver(Protocol[RouterT]):
         """Hand over everything else that happened."""
 
     def has_time(self, since_ns: int) -> bool:
-        """Whether more timers are to fire in this turn, which began to fire them then."""
+        """Whether more adverts, or timers, are to go in this turn, which began with them then."""
 
     def settle(self) -> None:
         """Put what is left in order and plan the next turn."""

@@ -238,11 +238,9 @@ def _conflicting(found: Sequence[Situation], generation: int) -> Condition:
             heard.setdefault(conflict.message, (each.candidate.node, conflict))
     if not heard:
         return _without_conflict(generation)
-    by_sentence = dict(sorted(heard.items()))
-    sentences = [f"{node}: {sentence}" for sentence, (node, _) in by_sentence.items()]
-    _, worst = min(
-        heard.values(), key=lambda one: (one[1].reason != Reason.ADDRESS_CONFLICT, one[1].message)
-    )
+    sentences = [f"{node}: {sentence}" for sentence, (node, _) in sorted(heard.items())]
+    conflicts = [heard[sentence][1] for sentence in sorted(heard)]
+    worst = min(conflicts, key=lambda one: one.reason != Reason.ADDRESS_CONFLICT)
     more = len(sentences) - _MOST_NAMED
     text = "; ".join(sentences[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
     return _condition(ADDRESS_CONFLICT, TRUE, worst.reason, text, generation)

@@ -18,12 +18,11 @@ from vip_model.resources.speaker import (
     SpeakerStatus,
 )
 from vip_model.vocabulary import (
-    HIGHEST_FAILING_PRIORITY,
-    LOWEST_HEALTHY_PRIORITY,
     LOWEST_PROVISIONAL_PRIORITY,
     GateState,
     Reason,
     State,
+    is_provisional,
 )
 from vip_speaker.messages import ForeignRouter as HeardRouter
 from vip_speaker.messages import (
@@ -171,10 +170,10 @@ def _active(router: RouterStatus) -> ActiveRouter:
 def _reported_priority(router: RouterStatus) -> int:
     """Return its priority; a provisional one rises by itself, which is not worth a write."""
     is_failing = bool(_failing_gates(router)) or router.missing > 0
-    in_band = HIGHEST_FAILING_PRIORITY < router.effective_priority < LOWEST_HEALTHY_PRIORITY
-    if in_band and not is_failing and router.effective_priority != router.priority:
+    effective = router.effective_priority
+    if is_provisional(effective) and not is_failing and effective != router.priority:
         return LOWEST_PROVISIONAL_PRIORITY
-    return router.effective_priority
+    return effective
 
 
 def _abnormal(router: RouterStatus, unreadable: str) -> AbnormalRouter | None:
