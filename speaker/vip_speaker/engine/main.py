@@ -33,9 +33,6 @@ from vip_speaker.supervisor import EXIT_CANNOT_RUN, listen
 _ORPHAN_SECONDS = 2
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 
-# A full collection looks at every object; what few cycles there are end with routers.
-_YOUNG_COLLECTIONS_PER_FULL = 1000
-
 _log = logging.getLogger("engine")
 
 
@@ -138,5 +135,3 @@ def _prefer_this_process() -> None:
     # What was loaded so far lives as long as the process: the collector need not look at it.
     gc.collect()
     gc.freeze()
-    # Nor at everything that lives for long whenever many routers start: that takes 10 to 20 ms.
-    gc.set_threshold(*gc.get_threshold()[:2], _YOUNG_COLLECTIONS_PER_FULL)
