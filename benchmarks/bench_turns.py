@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -23,16 +22,16 @@ from pathlib import Path
 from vip_lab.host import Host
 from vip_lab.lan import Lan, ending_on_sigterm
 from vip_lab.wait import until
-from vip_model.vocabulary import Family
-from vip_speaker.messages import DesiredInstance, DesiredRouter
+from vip_speaker.messages import DesiredRouter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from support import flood
+from support import crowd, flood
 from support.bare_engine import SHOWN, BareEngine, router
 
 VIP = "192.0.2.100"
 VRID = 51
+FIRST = 60  # VRID of the first of the other routers
 RATE, FLOOD_SECONDS = 50_000, 6.0
 CHURN_SECONDS = 60.0
 SETTLED_SECONDS = 60.0
@@ -57,13 +56,14 @@ class Scene:
 
     def __init__(self, lan: Lan) -> None:
         self.lan = lan
-        self.engines = BareEngine(lan["n1"]), BareEngine(lan["n2"])
+        self.hosts = lan["n1"], lan["n2"]
+        self.engines = BareEngine(self.hosts[0]), BareEngine(self.hosts[1])
         self.others: list[DesiredRouter] = []
 
-    def run(self, name: str, case: Callable[[Scene], Callable[[], None]]) -> None:
+    def run(self, name: str, case: Callable[[Scene], Callable[[], object]]) -> None:
         """Prepare, disturb, print."""
-        for host in (self.lan["n1"], self.lan["n2"]):
-            host.ip("address", "add", f"10.99.0.{host.mac[-2:]}/16", "dev", "eth0")
+        for host in self.hosts:
+            crowd.widen(host)
         for engine in self.engines:
             engine.start_and_wait()
         self.desire()
@@ -129,43 +129,12 @@ def adverts(host: Host) -> Iterator[Callable[[], float]]:
     capture.close()
 
 
-def others(count: int, *, dual: bool = False, interval: int = 1000) -> list[DesiredRouter]:
-    """Return so many more routers."""
-    made = []
-    for number in range(1, count + 1):
-        virtual_router_id = number if number < VRID else number + 1
-        instances = [
-            DesiredInstance(
-                family=Family.IPV4,
-                virtual_router_id=virtual_router_id,
-                addresses=[f"10.99.{1 + number // 250}.{1 + number % 250}"],
-            )
-        ]
-        if dual:
-            instances.append(
-                DesiredInstance(
-                    family=Family.IPV6,
-                    virtual_router_id=virtual_router_id,
-                    addresses=[f"2001:db8::1:{number:x}"],
-                )
-            )
-        made.append(
-            router(
-                name=f"vip.bench.v{number}",
-                display_name=f"bench/v{number}",
-                advertisement_interval_milliseconds=interval,
-                instances=instances,
-            )
-        )
-    return made
-
-
-def creating(count: int, *, dual: bool) -> Callable[[Scene], Callable[[], None]]:
+def creating(count: int, *, dual: bool) -> Callable[[Scene], Callable[[], object]]:
     """Return the case of routers that are created at once."""
 
-    def case(scene: Scene) -> Callable[[], None]:
+    def case(scene: Scene) -> Callable[[], object]:
         def disturb() -> None:
-            scene.others = others(count, dual=dual)
+            scene.others = crowd.others(count, first=FIRST, dual=dual)
             scene.desire()
             time.sleep(5.0)  # they settle
 
@@ -174,26 +143,19 @@ def creating(count: int, *, dual: bool) -> Callable[[Scene], Callable[[], None]]
     return case
 
 
-def pods(scene: Scene) -> Callable[[], None]:
+def pods(scene: Scene) -> Callable[[], object]:
     """Twenty veths come within 0.4 s beside 190 routers and 250 veths."""
-    scene.others = others(190)
+    scene.others = crowd.others(190, first=FIRST)
     scene.desire()
-    for host in (scene.lan["n1"], scene.lan["n2"]):
-        _batch(host, [f"link add p{n} type veth peer name q{n}" for n in range(125)])
-
-    def disturb() -> None:
-        for number in range(10):
-            for host in (scene.lan["n1"], scene.lan["n2"]):
-                _batch(host, [f"link add r{number} type veth peer name s{number}"])
-            time.sleep(0.02)  # the pace
-
-    return disturb
+    for host in scene.hosts:
+        crowd.add_veths(host, "p", 125)
+    return lambda: crowd.start_pods(scene.hosts, "r", 10)
 
 
-def flooding(virtual_router_id: int, *rest: str) -> Callable[[Scene], Callable[[], None]]:
+def flooding(virtual_router_id: int, *rest: str) -> Callable[[Scene], Callable[[], object]]:
     """Return the case of a flood from a third host."""
 
-    def case(scene: Scene) -> Callable[[], None]:
+    def case(scene: Scene) -> Callable[[], object]:
         def disturb() -> None:
             host = scene.lan["n3"]
             words = [
@@ -207,42 +169,22 @@ def flooding(virtual_router_id: int, *rest: str) -> Callable[[Scene], Callable[[
     return case
 
 
-def teardown(scene: Scene) -> Callable[[], None]:
+def teardown(scene: Scene) -> Callable[[], object]:
     """A network namespace with 300 veths goes; their peers are in the hosts."""
-    name = f"{scene.lan['n1'].namespace}-pods"
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    for at, host in enumerate((scene.lan["n1"], scene.lan["n2"])):
-        words = [f"link add t{n} type veth peer name u{at}{n} netns {name}" for n in range(150)]
-        _batch(host, words)
-
-    def disturb() -> None:
-        subprocess.run(["ip", "netns", "delete", name], check=True)
-        time.sleep(3.0)  # the kernel takes them away by and by
-
-    return disturb
+    name = f"{scene.hosts[0].namespace}-pods"
+    crowd.make_namespace(name, scene.hosts, 300)
+    return lambda: crowd.delete_namespace(name, scene.hosts)
 
 
-def churn(scene: Scene) -> Callable[[], None]:
+def churn(scene: Scene) -> Callable[[], object]:
     """Twenty veth pairs a second come and go beside 40 routers at 100 ms."""
-    scene.others = others(40, interval=100)
+    scene.others = crowd.others(40, first=FIRST, interval=100)
     scene.desire()
 
-    def disturb() -> None:
-        end = time.monotonic() + CHURN_SECONDS
-        while time.monotonic() < end:
-            for host in (scene.lan["n1"], scene.lan["n2"]):
-                _batch(host, ["link add c0 type veth peer name c1", "link delete c0"])
-            time.sleep(0.05)  # the pace
-
-    return disturb
+    return lambda: crowd.churn(scene.hosts, CHURN_SECONDS)
 
 
-def _batch(host: Host, commands: list[str]) -> None:
-    words = ["ip", "-n", host.namespace, "-batch", "-"]
-    subprocess.run(words, input="\n".join(commands), text=True, check=True)
-
-
-CASES: dict[str, Callable[[Scene], Callable[[], None]]] = {
+CASES: dict[str, Callable[[Scene], Callable[[], object]]] = {
     "a-40": creating(40, dual=False),
     "a-130-dual-stack": creating(130, dual=True),
     "b-pods": pods,
