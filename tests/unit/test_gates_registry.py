@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from vip_model.resources.gate import CLUSTER_GATE_KINDS, GATE_KINDS, Gate
-from vip_model.schema.support import BUILT_GATE_KINDS
+from vip_model.resources.gate import (
+    BUILT_GATE_KINDS,
+    CLUSTER_GATE_KINDS,
+    ENGINE_GATE_KINDS,
+    GATE_KINDS,
+    Gate,
+)
 from vip_model.vocabulary import GateState
-from vip_speaker import gates
-from vip_speaker.agent.desired import ENGINE_GATE_KINDS
 from vip_speaker.gates import registry
 from vip_speaker.gates.periodic import Schedule, schedule_of
 from vip_speaker.messages import Verdict
@@ -22,23 +23,6 @@ from vip_speaker.messages import Verdict
 def gate(**fields: object) -> Gate:
     """Return a gate as the manifest spells it."""
     return msgspec.convert({"name": "g", **fields}, Gate)
-
-
-def test_kinds() -> None:
-    """The kinds that are built are found without a list of them."""
-    assert registry.kinds() == {"httpGet", "tcpSocket", "pods", "endpoints"}
-
-
-def test_a_new_kind_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module with a KIND that is put into the package is found."""
-    (tmp_path / "weather.py").write_text('KIND = "weather"\n')
-    monkeypatch.setattr(gates, "__path__", [*gates.__path__, str(tmp_path)])
-    registry.modules.cache_clear()
-    try:
-        assert "weather" in registry.kinds()
-    finally:
-        registry.modules.cache_clear()
-        sys.modules.pop("vip_speaker.gates.weather", None)
 
 
 def test_kinds_are_those_of_the_model() -> None:

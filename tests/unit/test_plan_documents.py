@@ -11,7 +11,7 @@ import pytest
 from support.resources import vip_document
 from support.rings import ROOT
 from vip_model.planning.static import plan_documents
-from vip_model.schema.support import BUILT_GATE_KINDS
+from vip_model.resources.gate import BUILT_GATE_KINDS
 
 # --- documents ---------------------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.plan import Plan, plan
 from vip_model.planning.rank import Place, place_of, rendezvous_order, sources_of
 from vip_model.resources.enums import UnlistedNodes
+from vip_model.resources.gate import BUILT_GATE_KINDS
 from vip_model.resources.node import Node
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.schema.support import BUILT_GATE_KINDS
 from vip_model.vocabulary import Checksum, Family, PreemptionMode, Reason
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -183,6 +185,28 @@ class FailurePolicy(Part, frozen=True, kw_only=True):
     ] = DEFAULT_COST
 
 
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to know of a kind of gate besides its fields.
+
+    Attributes:
+        built: speakers of this version can run it; another kind is refused by name.
+        cluster: it asks what runs in a cluster; without one it does not count.
+        engine: the engine judges it by itself, and the agent runs nothing for it.
+    """
+
+    built: bool
+    cluster: bool
+    engine: bool
+
+
+def _kind(
+    text: str, *, built: bool = True, cluster: bool = False, engine: bool = False
+) -> msgspec.Meta:
+    """Return what stands beside a kind of gate: its description and its mark."""
+    mark = _Kind(built=built, cluster=cluster, engine=engine)
+    return msgspec.Meta(description=text, extra={"kind": mark})
+
+
 class Gate(Part, frozen=True, kw_only=True):
     """A condition of a node that its priority depends on. Exactly one kind is given."""
 
@@ -202,37 +226,32 @@ class Gate(Part, frozen=True, kw_only=True):
     success_threshold: Annotated[
         int, described("Passes in a row after which the gate passes.", _THRESHOLD)
     ] = 1
-    http_get: Annotated[HTTPGetProbe | None, described("Asks for a page on the node.")] = None
-    tcp_socket: Annotated[TCPSocketProbe | None, described("Opens a TCP connection.")] = None
+    http_get: Annotated[HTTPGetProbe | None, _kind("Asks for a page on the node.")] = None
+    tcp_socket: Annotated[TCPSocketProbe | None, _kind("Opens a TCP connection.")] = None
     interface: Annotated[
-        InterfaceCondition | None, described("An interface has carrier; judged without probes.")
+        InterfaceCondition | None,
+        _kind("An interface has carrier; judged without probes.", engine=True),
     ] = None
-    pods: Annotated[PodsCondition | None, described("A pod is ready on the node.")] = None
+    pods: Annotated[PodsCondition | None, _kind("A pod is ready on the node.", cluster=True)] = None
     endpoints: Annotated[
-        EndpointsCondition | None, described("A Service has ready endpoints for this node.")
+        EndpointsCondition | None,
+        _kind("A Service has ready endpoints for this node.", cluster=True),
     ] = None
-    ping: Annotated[PingProbe | None, described("A host answers to ping.")] = None
-    command: Annotated[CommandProbe | None, described("A program says so.")] = None
-    process: Annotated[ProcessCondition | None, described("A process runs.")] = None
+    ping: Annotated[PingProbe | None, _kind("A host answers to ping.", built=False)] = None
+    command: Annotated[CommandProbe | None, _kind("A program says so.", built=False)] = None
+    process: Annotated[ProcessCondition | None, _kind("A process runs.", built=False)] = None
 
     @property
     def hosts(self) -> tuple[tuple[str, str], ...]:
         """Every host that is asked, after the path of its field in the gate."""
-        probe = self.pods.probe if self.pods is not None else None
-        asked = {
-            "httpGet": self.http_get,
-            "tcpSocket": self.tcp_socket,
-            "ping": self.ping,
-            "pods.probe.httpGet": probe.http_get if probe is not None else None,
-            "pods.probe.tcpSocket": probe.tcp_socket if probe is not None else None,
-        }
-        return tuple((f"{path}.host", one.host) for path, one in asked.items() if one is not None)
+        given = ((kind, getattr(self, _ATTRIBUTES[kind])) for kind in self.kinds)
+        return tuple(host for kind, part in given for host in _hosts(part, kind))
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Every kind that is given, in the spelling of the file, such as httpGet."""
         return tuple(
-            kind for kind, attribute in _KINDS.items() if getattr(self, attribute) is not None
+            kind for kind, attribute in _ATTRIBUTES.items() if getattr(self, attribute) is not None
         )
 
     @property
@@ -242,19 +261,28 @@ class Gate(Part, frozen=True, kw_only=True):
         return kinds[0] if kinds else None
 
 
-_NOT_KINDS = {
-    "name",
-    "failure_policy",
-    "period_milliseconds",
-    "timeout_milliseconds",
-    "failure_threshold",
-    "success_threshold",
-}
-_KINDS = {
-    field.encode_name: field.name
-    for field in msgspec.structs.fields(Gate)
-    if field.name not in _NOT_KINDS
-}
-GATE_KINDS = tuple(_KINDS)
-# Kinds that need to know what runs in a cluster; without one they do not count.
-CLUSTER_GATE_KINDS = frozenset({"pods", "endpoints"})
+def _hosts(part: Part, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the value of every field `host` at and below a part."""
+    for field in msgspec.structs.fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, Part):
+            yield from _hosts(value, f"{path}.{field.encode_name}")
+        elif field.name == "host":
+            yield f"{path}.host", value
+
+
+def _marks() -> Iterator[tuple[msgspec.structs.FieldInfo, _Kind]]:
+    """Yield the fields of a gate that are kinds, each with its mark."""
+    hints = typing.get_type_hints(Gate, include_extras=True)
+    for field in msgspec.structs.fields(Gate):
+        for meta in hints[field.name].__metadata__:
+            if "kind" in meta.extra:
+                yield field, meta.extra["kind"]
+
+
+_MARKED = tuple(_marks())
+_ATTRIBUTES = {field.encode_name: field.name for field, _mark in _MARKED}
+GATE_KINDS = tuple(_ATTRIBUTES)
+BUILT_GATE_KINDS = frozenset(field.encode_name for field, mark in _MARKED if mark.built)
+CLUSTER_GATE_KINDS = frozenset(field.encode_name for field, mark in _MARKED if mark.cluster)
+ENGINE_GATE_KINDS = frozenset(field.encode_name for field, mark in _MARKED if mark.engine)

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vip_model.resources.base import DNS_LABEL
-from vip_model.resources.gate import GATE_KINDS
+from vip_model.resources.gate import GATE_KINDS, Gate
+from vip_model.schema.fields import walk
 
 
 class Rule(NamedTuple):
@@ -67,7 +68,7 @@ _HOST = (
         "must be a DNS name, or an IP address without brackets",
     ),
 )
-_HOSTS = ("httpGet", "tcpSocket", "ping", "pods.probe.httpGet", "pods.probe.tcpSocket")
+_HOSTS = tuple(path for path, field in walk(Gate) if field.name == "host")
 
 VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
     "": (
@@ -129,7 +130,7 @@ VIRTUAL_IP: dict[str, tuple[Rule, ...]] = {
             f"give exactly one of {', '.join(GATE_KINDS)}",
         ),
     ),
-    **{f"spec.gates[].{each}.host": _HOST for each in _HOSTS},
+    **{f"spec.gates[].{path}": _HOST for path in _HOSTS},
     "spec.gates[].pods.probe": (
         Rule("has(self.httpGet) != has(self.tcpSocket)", "give either httpGet or tcpSocket"),
     ),

@@ -82,12 +82,14 @@ _WORDS = {
     "strict_mode": _NOT_NEEDED,
     "timeout": f"write timeoutMilliseconds in {_GATE}",
     "track_bfd": "BFD is not built: remove it",
-    "track_file": "gates on files are not built yet: remove it",
+    "track_file": "write what the file stands for as a gate in spec.gates, or remove it",
     "track_interface": (
         "the interface of the adverts is watched already; "
         "for another write a gate interface: {name: eth1} in spec.gates"
     ),
-    "track_process": "gates on processes are not built yet: use httpGet or tcpSocket",
+    "track_process": (
+        "write what the process answers as a gate in spec.gates, such as httpGet or tcpSocket"
+    ),
     "track_script": _SCRIPTS,
     "unicast_peer": _MULTICAST,
     "unicast_src_ip": _MULTICAST,

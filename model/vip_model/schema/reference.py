@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from vip_model.resources.base import Limits, Part
-from vip_model.resources.gate import CLUSTER_GATE_KINDS, GATE_KINDS
+from vip_model.resources.gate import BUILT_GATE_KINDS, CLUSTER_GATE_KINDS, GATE_KINDS
 from vip_model.resources.pool import VirtualIPPoolSpec
 from vip_model.resources.virtual_ip import VirtualIPSpec
 from vip_model.schema.fields import Field, walk
-from vip_model.schema.support import BUILT_GATE_KINDS, UNBUILT_FIELDS
+from vip_model.schema.support import UNBUILT_FIELDS
 from vip_model.vocabulary import Reason, Use
 
 _MARK = "<!-- {name}: begin -->\n{table}<!-- {name}: end -->"

@@ -11,9 +11,6 @@ from vip_model.resources.virtual_ip import VirtualIP, VirtualIPSpec
 from vip_model.schema.limits import Finding
 from vip_model.vocabulary import Protocol
 
-# What the speaker of this version has; a speaker passes its own list.
-BUILT_GATE_KINDS = frozenset({"httpGet", "tcpSocket", "interface", "pods", "endpoints"})
-
 
 @dataclass(frozen=True, slots=True)
 class _Unbuilt:

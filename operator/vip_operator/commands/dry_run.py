@@ -14,12 +14,12 @@ from vip_model.planning.plan import Plan, plan
 from vip_model.planning.planned_status import PlannedStatus
 from vip_model.planning.rank import place_of
 from vip_model.planning.static import named_as_documents
+from vip_model.resources.gate import BUILT_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.errors import Problem
 from vip_model.schema.hosts import meant_by
 from vip_model.schema.parse import Parsed, parse_documents
-from vip_model.schema.support import BUILT_GATE_KINDS
 
 
 @dataclass(frozen=True, slots=True)

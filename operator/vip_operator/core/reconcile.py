@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from vip_model.planning import inputs
 from vip_model.planning.plan import Plan, plan
+from vip_model.resources.gate import BUILT_GATE_KINDS
 from vip_model.resources.virtual_router import VirtualRouter
-from vip_model.schema.support import BUILT_GATE_KINDS
 from vip_operator.core.changes import RouterChange, StatusChange
 from vip_operator.core.known.heartbeats import Heartbeats
 from vip_operator.core.known.round_inputs import SECOND_NS, Facts, Heartbeat, Moment

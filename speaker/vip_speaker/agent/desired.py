@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 from vip_model.planning.rank import place_of, sources_of
 from vip_model.resources.enums import UnlistedNodes
-from vip_model.resources.gate import Gate
+from vip_model.resources.gate import ENGINE_GATE_KINDS, Gate
 from vip_model.resources.virtual_router import AdvertSource, RouterInstance, VirtualRouter
 from vip_speaker.messages import DesiredGate, DesiredInstance, DesiredRouter, KnownRouter
-
-# The engine judges it by itself.
-ENGINE_GATE_KINDS = frozenset({"interface"})
 
 GateKey = tuple[str, str]  # router name, gate name
 

@@ -1,11 +1,12 @@
-"""Which kinds of gates there are: every module of this package that has a KIND.
+"""The kinds of gates that a speaker can run: every module of this package that has a KIND.
 
-A new kind is one file here and one test file. The module gives:
+A new kind is one module here with its test, and its fields in `vip_model.resources.gate`, where a
+mark beside them says that it is built. The module gives:
 
 - `KIND`: the kind in the spelling of the manifest, such as `httpGet`;
 - `create(gate, on_change, site)`: a `RunningGate` for a gate of that kind, not started yet, that
-  calls `on_change` whenever its verdict is another. The site says where the gate stands; kinds that
-  the model lists in CLUSTER_GATE_KINDS are only created where it has surroundings.
+  calls `on_change` when its verdict has changed. The site says where the gate stands; kinds that
+  the model marks with `cluster` are created only where the site has surroundings.
 """
 
 from __future__ import annotations

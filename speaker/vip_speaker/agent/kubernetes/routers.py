@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from vip_kube.wire import Object
-from vip_model.resources.gate import Gate
+from vip_model.resources.gate import ENGINE_GATE_KINDS, Gate
 from vip_model.resources.virtual_router import AdvertSource, VirtualRouter
 from vip_model.schema.errors import ConfigError
 from vip_model.schema.parse import parse_document
 from vip_model.vocabulary import FailureAction
 from vip_speaker.agent.desired import (
-    ENGINE_GATE_KINDS,
     GateKey,
     WantedGate,
     desired_router,

@@ -15,8 +15,9 @@ from vip_kube.kinds import NODES, Kind
 from vip_kube.reflector import Handler, Reflector
 from vip_kube.wire import Object
 from vip_model.__about__ import __version__
+from vip_model.resources.gate import ENGINE_GATE_KINDS
 from vip_model.vocabulary import GateState, Reason
-from vip_speaker.agent.desired import ENGINE_GATE_KINDS, WantedGate
+from vip_speaker.agent.desired import WantedGate
 from vip_speaker.agent.kubernetes import speaker_status
 from vip_speaker.agent.kubernetes.engine_watch import EngineWatch
 from vip_speaker.agent.kubernetes.heartbeat import Heartbeat

@@ -12,9 +12,9 @@ from itertools import chain
 
 from vip_common.manifests.documents import Document
 from vip_model.planning.static import StaticPlan, plan_documents
+from vip_model.resources.gate import ENGINE_GATE_KINDS
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_speaker.agent.desired import (
-    ENGINE_GATE_KINDS,
     GateKey,
     WantedGate,
     desired_router,
