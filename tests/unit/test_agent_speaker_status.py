@@ -264,4 +264,5 @@ def test_the_document_is_whole() -> None:
         "active": [],
         "abnormal": [],
         "conflicts": [],
+        "watched": [],
     }

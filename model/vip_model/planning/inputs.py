@@ -55,6 +55,22 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class Liveness:
+    """Which nodes take part in life, as far as it matters; silence alone ends no candidate.
+
+    Attributes:
+        unreachable: nodes whose speakers are not heard although others are.
+        ended: of those, the ones that certainly run nothing any more.
+        confirmed: by name of each VirtualRouter that is retired, on standby or releasing
+            addresses: nodes that have applied its newest revision.
+    """
+
+    unreachable: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
+    confirmed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the operator, and facts about time that it knows.
 
@@ -86,6 +102,7 @@ class PlanInputs:
         unreadable: NAMESPACE/NAME of VirtualIPs that exist and could not be parsed; what was
             allocated for them stays.
         supported_gates: kinds of gates that speakers have; None: not judged.
+        liveness: which nodes are there; without, all of them.
         settings: see there.
     """
 
@@ -99,6 +116,7 @@ class PlanInputs:
     allocated: Sequence[VirtualRouter] | None = None
     unreadable: frozenset[str] = frozenset()
     supported_gates: frozenset[str] | None = None
+    liveness: Liveness = field(default_factory=Liveness)
     settings: Settings = field(default_factory=Settings)
 
     @property

@@ -71,6 +71,19 @@ class AddressConflict(Part, frozen=True, kw_only=True):
     message: Annotated[str, described("What it is, for people.")] = ""
 
 
+class WatchedNode(Part, frozen=True, kw_only=True):
+    """What the node hears of another one that VirtualRouters call unreachable."""
+
+    node: Annotated[str, described("Name of the other node.")]
+    heard: Annotated[
+        bool,
+        described(
+            "It sends adverts, or its hardware address answers an ICMP echo. False: neither, for "
+            "as long as an address that is not renewed lives."
+        ),
+    ]
+
+
 class SpeakerStatus(Observed, frozen=True, kw_only=True):
     """The report."""
 
@@ -90,6 +103,13 @@ class SpeakerStatus(Observed, frozen=True, kw_only=True):
     conflicts: Annotated[
         tuple[AddressConflict, ...],
         described("Other machines that use or announce our addresses.", _MANY),
+    ] = ()
+    watched: Annotated[
+        tuple[WatchedNode, ...],
+        described(
+            "Nodes that are called unreachable; one of which nothing is certain is left out.",
+            Limits(max_length=256),
+        ),
     ] = ()
 
 

@@ -137,6 +137,13 @@ class Candidate(Part, frozen=True, kw_only=True):
     sources: Annotated[
         tuple[AdvertSource, ...], described("Where its adverts come from; empty: unknown.", _MANY)
     ] = ()
+    unreachable: Annotated[
+        bool,
+        described(
+            "Its speaker is not heard, which alone does not say that it has ended: it keeps its "
+            "slot, its adverts count, and the other candidates watch whether it is there."
+        ),
+    ] = False
 
 
 class VirtualRouterSpec(Part, frozen=True, kw_only=True):
@@ -154,6 +161,19 @@ class VirtualRouterSpec(Part, frozen=True, kw_only=True):
         ),
     ] = 0
     retired: Annotated[bool, described("Its owners are gone: every speaker is to end it.")] = False
+    standby: Annotated[
+        bool,
+        described(
+            "Its addresses are another election's still: every speaker knows it, and none runs it."
+        ),
+    ] = False
+    releasing: Annotated[
+        tuple[str, ...],
+        described(
+            "Addresses that it had, until every candidate has applied that, or has ended.",
+            Limits(max_length=MOST_ITEMS, items=_ADDRESS),
+        ),
+    ] = ()
     bootstrap: Annotated[bool, described("Nobody has ever run it.")] = False
     timing: Annotated[Timing, described("Times.")] = Timing()
     preemption: Annotated[RouterPreemption, described("Preempt_Mode.")] = RouterPreemption()
