@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self
 
 from vip_kube.access import Access
 from vip_kube.errors import ApiError
 from vip_kube.kinds import Kind
 from vip_kube.transport import JSON, JSON_PATCH, MERGE_PATCH, Request, Transport
-from vip_kube.wire import Object, RawList, decode_event, decode_list, decode_object
+from vip_kube.wire import (
+    Item,
+    Object,
+    Pick,
+    RawList,
+    T,
+    decode_event,
+    decode_list,
+    decode_object,
+    identity_of,
+    whole,
+)
 
 # How long a watch is open: shorter than the five to ten minutes that the server would end it after.
 WATCH_SECONDS = 290
 PAGE_SIZE = 500
+# A list whose pages expire while they are read is begun anew so often.
+_LIST_ATTEMPTS = 3
+# The name of no object.
+_NOBODY = "metadata.name=-"
 
 __all__ = [
     "EVERYTHING",
     "Client",
     "EventType",
+    "Listing",
     "Object",
     "ObjectList",
     "Selection",
@@ -71,11 +87,24 @@ class ObjectList:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """One event of a watch; a bookmark's object has a resourceVersion and nothing else of use."""
+class Listing(Generic[T]):
+    """What was picked of a complete list at one moment.
+
+    Attributes:
+        items: those that somebody asks for.
+        resource_version: of the moment; a watch can begin there.
+    """
+
+    items: list[Item[T]]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent(Generic[T]):
+    """One event of a watch; a bookmark has a resourceVersion and no value."""
 
     type: EventType
-    object: Object
+    item: Item[T]
 
 
 class Client:
@@ -120,26 +149,59 @@ class Client:
         page_size: int = PAGE_SIZE,
     ) -> ObjectList:
         """Return every object, read in pages. resource_version "0" allows the server's cache."""
-        wanted = _parameters(selection)
+        listing = await self.read(
+            kind, whole(kind), selection, resource_version=resource_version, page_size=page_size
+        )
+        contents = tuple(item.value for item in listing.items if item.value is not None)
+        return ObjectList(contents, listing.resource_version)
+
+    async def read(
+        self,
+        kind: Kind,
+        pick: Pick[T],
+        selection: Selection = EVERYTHING,
+        *,
+        resource_version: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Listing[T]:
+        """Return what is picked of every object: a page is dropped before the next is read."""
+        wanted = _parameters(selection) | {"limit": str(page_size)}
         first = {} if resource_version is None else {"resourceVersion": resource_version}
-        items: list[Object] = []
-        token, version, limit = "", "", page_size
-        while True:
-            more = {"continue": token} if token else first
-            page = wanted | more | ({"limit": str(limit)} if limit else {})
+        path = kind.path(selection.namespace)
+        for attempt in range(1, _LIST_ATTEMPTS + 1):
+            items: list[Item[T]] = []
+            token, version = "", ""
             try:
-                answer = await self._page(Request("GET", kind.path(selection.namespace), page))
+                while token or not version:
+                    more = {"continue": token} if token else first
+                    request = Request("GET", path, wanted | more)
+                    page = await self._page(request)
+                    items += _picked(page, pick, request.asked)
+                    version = version or page.metadata.resource_version
+                    token = page.metadata.continue_token
+                    del page
+                return Listing(items, version)
             except ApiError as error:
-                if not (error.gone and token and limit):
+                # The pages so far are of a moment that the server has forgotten meanwhile. All
+                # in one page would be a moment too, and more than fits into memory.
+                if not (error.gone and token and attempt < _LIST_ATTEMPTS):
                     raise
-                # The pages read so far are of a moment that the server has forgotten meanwhile.
-                items, token, version, limit = [], "", "", 0
-                continue
-            items += (_named(kind, item) for item in answer.items or ())
-            version = version or answer.metadata.resource_version
-            token = answer.metadata.continue_token
-            if not token:
-                return ObjectList(tuple(items), version)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def newest_version(self, kind: Kind, selection: Selection = EVERYTHING) -> str:
+        """Return how far the API server has come, at the price of a list of at most one object.
+
+        It is asked for what its cache holds, so it may have come further already.
+        """
+        # A limit is ignored where the cache answers: so a name is asked for, which nobody has.
+        fields = selection.fields
+        if "metadata.name=" not in fields:
+            fields = ",".join(filter(None, (fields, _NOBODY)))
+        parameters = _parameters(Selection(selection.namespace, selection.labels, fields))
+        request = Request(
+            "GET", kind.path(selection.namespace), parameters | {"resourceVersion": "0"}
+        )
+        return (await self._page(request)).metadata.resource_version
 
     async def count(self, kind: Kind) -> int:
         """Return how many objects there are; asks for one of them only."""
@@ -216,13 +278,14 @@ class Client:
     async def watch(
         self,
         kind: Kind,
+        pick: Pick[T],
         selection: Selection = EVERYTHING,
         *,
         resource_version: str,
         timeout_seconds: int = WATCH_SECONDS,
         silence_seconds: float = 70.0,
         on_open: Callable[[], None] | None = None,
-    ) -> AsyncGenerator[WatchEvent, None]:
+    ) -> AsyncGenerator[WatchEvent[T], None]:
         """Yield events from a resourceVersion on, bookmarks included, until the server ends it.
 
         An ERROR event is raised as `ApiError`. The server is asked to end the watch after
@@ -242,7 +305,12 @@ class Client:
         ) as lines:
             async for line in lines:
                 event = decode_event(line, request.asked)
-                yield WatchEvent(EventType(event.type), event.object)
+                kind_of_event = EventType(event.type)
+                identity = identity_of(event.object, request.asked)
+                bookmark = kind_of_event is EventType.BOOKMARK
+                yield WatchEvent(
+                    kind_of_event, Item(identity, None if bookmark else pick(event.object))
+                )
 
     async def unserved(self, kinds: Iterable[Kind]) -> tuple[Kind, ...]:
         """Return those of the kinds that discovery does not serve (yet)."""
@@ -278,6 +346,9 @@ def _parameters(selection: Selection) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def _named(kind: Kind, item: Object) -> Object:
-    """Return an item of a list with what the API leaves out of it."""
-    return {"apiVersion": kind.api_version, "kind": kind.name} | item
+def _picked(page: RawList, pick: Pick[T], asked: str) -> Iterator[Item[T]]:
+    """Yield what somebody asks for."""
+    for raw in page.items or ():
+        item = Item(identity_of(raw, asked), pick(raw))
+        if item.value is not None:
+            yield item

@@ -1,17 +1,61 @@
-"""What the API server's bytes mean: objects, events of a watch, refusals. No I/O."""
+"""What the API server's bytes mean: objects, events of a watch, refusals. No I/O.
+
+Of objects that are many, or large, or other people's, only what is needed is ever decoded: a
+`Pick` is given the JSON of one object and returns a small value. The rest is skipped where it
+stands, and is gone with the page of the list or the line of the watch that brought it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from vip_kube.errors import ApiError, UnreachableError
+from vip_kube.kinds import Kind
 
+T = TypeVar("T")
 Object = dict[str, Any]
+Pick = Callable[[msgspec.Raw], T | None]
+"""Takes of an object's JSON what is needed; None: nobody asks for this object."""
 
 _SHOWN_CHARACTERS = 200
+
+
+class Identity(msgspec.Struct, frozen=True, rename="camel"):
+    """Which object, and which version of it; what is not there is empty.
+
+    Attributes:
+        name: metadata.name.
+        namespace: metadata.namespace.
+        uid: metadata.uid.
+        resource_version: metadata.resourceVersion.
+    """
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+    @property
+    def number(self) -> int:
+        """The resourceVersion as a number, to compare within a kind; 0 if it is none."""
+        return number(self.resource_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[T]):
+    """One object of a list or an event.
+
+    Attributes:
+        identity: which one.
+        value: what was picked of it; None: nobody asks for it.
+    """
+
+    identity: Identity
+    value: T | None
 
 
 class RawEvent(msgspec.Struct, frozen=True):
@@ -19,11 +63,11 @@ class RawEvent(msgspec.Struct, frozen=True):
 
     Attributes:
         type: what happened; ERROR carries a Status instead of an object.
-        object: to which object.
+        object: to which object, as JSON.
     """
 
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
-    object: Object
+    object: msgspec.Raw
 
 
 class ListMetadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -45,11 +89,17 @@ class RawList(msgspec.Struct, frozen=True):
 
     Attributes:
         metadata: of the list.
-        items: its objects; null for none.
+        items: its objects as JSON; null for none.
     """
 
     metadata: ListMetadata
-    items: list[Object] | None
+    items: list[msgspec.Raw] | None
+
+
+class _Headed(msgspec.Struct, frozen=True):
+    """What every object has."""
+
+    metadata: Identity
 
 
 class _Details(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,6 +118,7 @@ class _Status(msgspec.Struct, frozen=True):
 _OBJECT = msgspec.json.Decoder(Object)
 _LIST = msgspec.json.Decoder(RawList)
 _EVENT = msgspec.json.Decoder(RawEvent)
+_HEADED = msgspec.json.Decoder(_Headed)
 _STATUS = msgspec.json.Decoder(_Status)
 
 
@@ -93,6 +144,19 @@ class LineSplitter:
         return [line for line in lines if line.strip()]
 
 
+def whole(kind: Kind) -> Pick[Object]:
+    """Return what picks all of an object but managedFields, which are large and never read."""
+
+    def pick(raw: msgspec.Raw) -> Object:
+        # Items of a list leave out what they are.
+        content: Object = {"apiVersion": kind.api_version, "kind": kind.name}
+        content |= _OBJECT.decode(raw)
+        content["metadata"].pop("managedFields", None)
+        return content
+
+    return pick
+
+
 def decode_object(body: bytes, asked: str) -> Object:
     """Return an object, without managedFields.
 
@@ -110,22 +174,19 @@ def decode_object(body: bytes, asked: str) -> Object:
 
 
 def decode_list(body: bytes, asked: str) -> RawList:
-    """Return a page of a list, its objects without managedFields.
+    """Return a page of a list, its items still undecoded.
 
     Raises:
         UnreachableError: this is no list of the API.
     """
     try:
-        page = _LIST.decode(body)
+        return _LIST.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreachableError(f"{asked}: the answer is not a list: {error}") from error
-    for item in page.items or ():
-        _tidy(item, asked)
-    return page
 
 
 def decode_event(line: bytes, asked: str) -> RawEvent:
-    """Return what a line of a watch says, the object without managedFields.
+    """Return what a line of a watch says, its object still undecoded.
 
     Raises:
         ApiError: it says that the watch cannot go on.
@@ -136,17 +197,25 @@ def decode_event(line: bytes, asked: str) -> RawEvent:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreachableError(f"{asked}: a line is not an event: {error}") from error
     if event.type == "ERROR":
-        raise _refusal(msgspec.json.encode(event.object), status=0)
-    _tidy(event.object, asked)
+        raise _refusal(bytes(event.object), status=0)
     return event
 
 
-def _tidy(content: Object, asked: str) -> None:
-    """Take away what is large and never read. Whoever keeps objects relies on their metadata."""
-    metadata = content.get("metadata")
-    if not isinstance(metadata, dict):
-        raise UnreachableError(f"{asked}: an object has no metadata")
-    metadata.pop("managedFields", None)
+def identity_of(raw: msgspec.Raw, asked: str) -> Identity:
+    """Return which object this is.
+
+    Raises:
+        UnreachableError: it is none.
+    """
+    try:
+        return _HEADED.decode(raw).metadata
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnreachableError(f"{asked}: an object has no metadata: {error}") from error
+
+
+def number(resource_version: str) -> int:
+    """Return a resourceVersion as a number, to compare within a kind; 0 for one that is none."""
+    return int(resource_version) if resource_version.isdecimal() else 0
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:

@@ -14,7 +14,7 @@ from typing import Any
 
 from vip_kube.access import Access, find
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client, Selection
+from vip_kube.client import EVERYTHING, Client, Object, Selection
 from vip_kube.errors import AccessError
 from vip_kube.kinds import ENDPOINT_SLICES, LEASES, PODS, Kind
 from vip_kube.reflector import Reflector
@@ -244,7 +244,7 @@ class Operator:
     def _start_kopf(self, hear: Hear) -> KopfThread:
         return KopfThread(self._access, KINDS, USER_AGENT, hear)
 
-    def _reflector(self, kind: Kind, selection: Selection) -> Reflector:
+    def _reflector(self, kind: Kind, selection: Selection) -> Reflector[Object]:
         return Reflector(self._client, kind, ReflectorFeed(self._feed, kind), selection)
 
     def _follow_anew(self) -> None:

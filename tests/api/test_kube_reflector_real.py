@@ -18,6 +18,7 @@ from vip_kube.access import from_kubeconfig
 from vip_kube.client import Client, EventType, Selection
 from vip_kube.errors import ApiError
 from vip_kube.kinds import EVENTS, LEASES, SERVICES, Kind
+from vip_kube.wire import whole
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 
@@ -163,7 +164,9 @@ async def test_watch_ends_in_order(client: Client) -> None:
     """The server ends a watch when the time that was asked for is up, and that is no error."""
     listed = await client.list(SPEAKERS)
     began = time.monotonic()
-    events = client.watch(SPEAKERS, resource_version=listed.resource_version, timeout_seconds=2)
+    events = client.watch(
+        SPEAKERS, whole(SPEAKERS), resource_version=listed.resource_version, timeout_seconds=2
+    )
     async with asyncio.timeout(20):
         seen = {event.type async for event in events}
     assert time.monotonic() - began >= 1.9
@@ -209,7 +212,9 @@ async def test_deletion_behind_a_compaction(
         async with stopped(api):
             await asyncio.to_thread(api.compact)
         with pytest.raises(ApiError) as expired:
-            async for _event in client.watch(LEASES, there, resource_version=version):
+            async for _event in client.watch(
+                LEASES, whole(LEASES), there, resource_version=version
+            ):
                 pass
         assert expired.value.gone
         assert it.names == {"stays", "goes", "renewed"}
@@ -222,7 +227,9 @@ async def test_deletion_behind_a_compaction(
         ]
         await until(lambda: it.reflector.trouble == "")
         asked = [each.verb for each in await asyncio.to_thread(proxy.requests)]
-        assert asked[:3] == ["watch", "list", "watch"], "a watch was tried first, and got the 410"
+        assert asked[:4] == ["list", "watch", "list", "watch"], (
+            "it was asked how far the server is, and the watch got the 410"
+        )
 
 
 async def test_restart_of_the_server(api: ControlPlane, client: Client, namespace: str) -> None:

@@ -133,13 +133,19 @@ class FakeApi:
         self._version += 1
         self._record("BOOKMARK", {"metadata": {"resourceVersion": str(self._version)}})
 
+    def restore(self) -> None:
+        """Become what a backup from before everything holds; the objects of now are put anew."""
+        self.objects.clear()
+        self._history.clear()
+        self._version, self._compacted = 50, 0
+
     def compact(self) -> None:
         """Forget the history: older resourceVersions are gone."""
         self._compacted = self._version
         self._history.clear()
 
     def once(self, what: str, *steps: Step) -> None:
-        """Do these, one by one, on the next requests of a sort: get, list, watch, post, patch."""
+        """Do these, one by one, on the next requests of a sort: get, list, reach, watch, post."""
         self._next[what].extend(steps)
 
     def always(self, what: str, step: Step | None) -> None:
@@ -190,7 +196,7 @@ class FakeApi:
             return self._next[what].popleft()
         if what in self._always:
             return self._always[what]
-        default: dict[str, Step] = {"list": self._list, "watch": self._watch}
+        default: dict[str, Step] = {"list": self._list, "watch": self._watch, "reach": self._reach}
         return default.get(what, refuse(404, "NotFound"))
 
     def _what(self, request: web.Request) -> str:
@@ -198,7 +204,9 @@ class FakeApi:
             return request.method.lower()
         if request.query.get("watch") == "true":
             return "watch"
-        return "list" if request.path == self.kind.path() else "get"
+        if request.path != self.kind.path():
+            return "get"
+        return "reach" if "metadata.name=-" in request.query.get("fieldSelector", "") else "list"
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         start = int(request.query.get("continue", "0"))
@@ -209,6 +217,11 @@ class FakeApi:
             rest = len(items) - start - limit
             metadata |= {"continue": str(start + limit), "remainingItemCount": rest}
         return web.json_response({"metadata": metadata, "items": items[start : start + limit]})
+
+    async def _reach(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(
+            {"metadata": {"resourceVersion": str(self._version)}, "items": None}
+        )
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         seen = int(request.query["resourceVersion"])

@@ -11,7 +11,16 @@ from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Selection
 from vip_kube.kinds import Kind
 from vip_kube.reflector import Reflector
-from vip_kube.wire import Object
+from vip_kube.wire import Identity, Item, Object, Pick
+
+
+def item(content: Object) -> Item[Object]:
+    """Return a whole object as a list or an event brings it."""
+    metadata = content["metadata"]
+    fields = {"name": "name", "namespace": "namespace", "uid": "uid"}
+    identity = {field: metadata.get(name, "") for field, name in fields.items()}
+    version = metadata.get("resourceVersion", "")
+    return Item(Identity(**identity, resource_version=version), content)
 
 
 class Told:
@@ -35,6 +44,10 @@ class Told:
         name = content["metadata"]["name"]
         self.calls.append(f"delete {name}")
         del self.objects[name]
+
+    def restored(self) -> None:
+        """Note that versions began anew."""
+        self.calls.append("restored")
 
     def synced(self) -> None:
         """Count the lists."""
@@ -60,7 +73,9 @@ class NotedBackoff(Backoff):
 class Following:
     """A reflector, what it told, and how long it had to wait after each trouble."""
 
-    def __init__(self, reflector: Reflector, told: Told, waits_seconds: Sequence[float]) -> None:
+    def __init__(
+        self, reflector: Reflector[Object], told: Told, waits_seconds: Sequence[float]
+    ) -> None:
         self.reflector = reflector
         self.told = told
         self.waits_seconds = waits_seconds
@@ -81,6 +96,7 @@ async def following(
     limit_seconds: float = 0.05,
     settled_after_seconds: float = 0.05,
     silence_seconds: float = 70.0,
+    pick: Pick[Object] | None = None,
 ) -> AsyncIterator[Following]:
     """Run a reflector for the body of the `async with`; it must still run at its end."""
     told = Told()
@@ -91,6 +107,8 @@ async def following(
         kind,
         told,
         selection,
+        pick=pick,
+        restored=told.restored,
         backoff=backoff,
         settled_after_seconds=settled_after_seconds,
         silence_seconds=silence_seconds,

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
-from vip_kube.client import ObjectList, Selection
+import msgspec
+
+from vip_kube.client import Listing, Selection
 from vip_kube.kinds import NODES, Kind
-from vip_kube.wire import Object
+from vip_kube.wire import Item, Object, Pick, T, identity_of
 
 NODE = "n1"
 
@@ -48,9 +50,11 @@ class SpeakerApi:
     async def __aexit__(self, *_error: object) -> None:
         """Close it."""
 
-    async def list(self, kind: Kind, *_selection: Selection, **_options: Any) -> ObjectList:
-        """Return what there is."""
-        return ObjectList(self._lists.get(kind, ()), "1")
+    async def read(self, kind: Kind, pick: Pick[T], *_selection: Selection) -> Listing[T]:
+        """Return what is picked of what there is."""
+        contents = self._lists.get(kind, ())
+        written = [msgspec.Raw(msgspec.json.encode(content)) for content in contents]
+        return Listing([Item(identity_of(raw, "list"), pick(raw)) for raw in written], "1")
 
     async def watch(
         self, *_what: Any, on_open: Callable[[], None], **_options: Any

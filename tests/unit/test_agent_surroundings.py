@@ -10,6 +10,7 @@ import pytest
 from vip_kube.client import Selection
 from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, Kind
 from vip_kube.reflector import Handler
+from vip_kube.wire import Object
 from vip_speaker.agent.kubernetes.surroundings import ClusterSurroundings, local_pod, service_view
 from vip_speaker.gates.surroundings import LocalPod, ServiceView
 
@@ -18,17 +19,19 @@ class Scene:
     """Surroundings of node n1 over scripted reflectors."""
 
     def __init__(self) -> None:
-        self.followed: dict[Kind, tuple[Handler, Selection]] = {}
+        self.followed: dict[Kind, tuple[Handler[Object], Selection]] = {}
         self.begun: list[Kind] = []
         self.ended: list[Kind] = []
         self.surroundings = ClusterSurroundings("n1", self._follow, lambda: "192.0.2.1")
 
-    def _follow(self, kind: Kind, handler: Handler, selection: Selection) -> Callable[[], None]:
+    def _follow(
+        self, kind: Kind, handler: Handler[Object], selection: Selection
+    ) -> Callable[[], None]:
         self.followed[kind] = (handler, selection)
         self.begun.append(kind)
         return lambda: self.ended.append(kind)
 
-    def handler(self, kind: Kind) -> Handler:
+    def handler(self, kind: Kind) -> Handler[Object]:
         """Return who is told of a kind."""
         return self.followed[kind][0]
 

@@ -75,15 +75,16 @@ async def test_list_selects(api: FakeApi, client: Client) -> None:
     assert "resourceVersion" not in second
 
 
-async def test_list_restarts_once(api: FakeApi, client: Client) -> None:
-    """Pages that expire while they are read are read anew, all at once; again gone is an error."""
+async def test_list_begins_anew(api: FakeApi, client: Client) -> None:
+    """Pages that expire while they are read are read anew, in pages; thrice gone is an error."""
     for number in range(4):
         api.put(f"r{number}")
     page = {"metadata": {"resourceVersion": "1", "continue": "2"}, "items": []}
     api.once("list", answer(page), refuse(410, "Expired"))
     assert len((await client.list(KIND, page_size=2)).items) == 4
-    assert [asked.query.get("limit") for asked in api.asked] == ["2", "2", None]
-    api.once("list", answer(page), refuse(410, "Expired"), refuse(410, "Expired"))
+    assert [asked.query.get("continue") for asked in api.asked] == [None, "2", None, "2"]
+    assert {asked.query["limit"] for asked in api.asked} == {"2"}
+    api.once("list", *[answer(page), refuse(410, "Expired")] * 3)
     with pytest.raises(ApiError) as caught:
         await client.list(KIND, page_size=2)
     assert caught.value.gone

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -14,7 +15,8 @@ from support.fake_api import FakeApi, Step, answer, cut, hang, line, refuse, ser
 from support.fake_engine import until
 from support.followed import following
 from vip_common.kinds import VIRTUAL_ROUTERS
-from vip_kube.client import Client
+from vip_kube.client import Client, Selection
+from vip_kube.wire import Object
 
 pytestmark = pytest.mark.usefixtures("quick_time")
 
@@ -244,8 +246,73 @@ async def test_lists_after_refused_watch(api: FakeApi, client: Client) -> None:
         await until(lambda: it.told.lists == 2)
         seen = [asked.what for asked in api.asked]
         # A reset may make aiohttp send a request that changes nothing once more.
-        assert seen[:4] == ["list", "watch", "watch", "watch"]
+        assert [what for what in seen if what != "reach"][:4] == ["list", *["watch"] * 3]
         assert seen.index("list", 1) > 4
+
+
+async def test_restored_from_a_backup(api: FakeApi, client: Client) -> None:
+    """A server that counts from an earlier version is listed, and all of it is told again."""
+    for name in ("a", "b"):
+        api.put(name)
+    async with following(client, KIND) as it:
+        await until(lambda: it.told.lists == 1 and api.count("watch") == 1)
+        it.told.calls.clear()
+        api.always("reach", refuse(503))
+        await api.disconnect()
+        await until(lambda: api.count("reach") > 0)
+        api.restore()
+        api.put("b", spec={"x": "of the backup"})
+        api.always("reach", None)
+        await until(lambda: it.told.lists == 2)
+        assert it.told.calls == ["restored", "delete a", "upsert b", "synced"]
+        api.put("c")
+        await until(lambda: it.names == {"b", "c"})
+
+
+async def test_read_also(api: FakeApi, client: Client) -> None:
+    """What was passed over is read once it is asked for; the watch goes on where it was."""
+    asked_for = {"a"}
+    names = msgspec.json.decode
+
+    def pick(raw: msgspec.Raw) -> Object | None:
+        content: Object = names(raw)
+        return content if content["metadata"]["name"] in asked_for else None
+
+    for name in ("a", "b", "c"):
+        api.put(name)
+    told: list[str] = []
+    async with following(client, KIND, pick=pick) as it:
+        it.reflector.read_also(Selection(), lambda: told.append("a"))
+        await until(lambda: it.told.lists == 1 and api.count("watch") == 1)
+        assert it.told.calls == ["upsert a", "synced"]
+        assert told == ["a"]
+        asked_for.add("b")
+        it.reflector.read_also(Selection(fields="metadata.name=b"), lambda: told.append("b"))
+        await until(lambda: it.names == {"a", "b"} and api.count("watch") == 2)
+        assert told == ["a", "b"]
+        assert it.told.lists == 1
+        assert it.reflector.trouble == ""
+        seen = [asked.query.get("fieldSelector", "") for asked in api.asked if asked.what == "list"]
+        assert seen == ["", "metadata.name=b"]
+        api.put("c")
+        api.remove("b")
+        await until(lambda: it.names == {"a"})
+        asked_for.clear()
+        it.reflector.drop(lambda content: True)
+        assert it.names == set()
+
+
+async def test_relist(api: FakeApi, client: Client) -> None:
+    """Asked to, a reflector lists at once and compares; so it does while it lists already."""
+    api.put("a")
+    async with following(client, KIND) as it:
+        await until(lambda: it.told.lists == 1 and api.count("watch") == 1)
+        it.reflector.relist()
+        await until(lambda: it.told.lists == 2 and api.count("watch") == 2)
+        assert it.reflector.trouble == ""
+        it.reflector.relist(restored=True)
+        await until(lambda: it.told.lists == 3)
+        assert it.told.calls[-3:] == ["restored", "upsert a", "synced"]
 
 
 async def test_silence(api: FakeApi, client: Client) -> None:

@@ -15,7 +15,7 @@ from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.client import Client, EventType, Selection, WatchEvent
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import PODS
-from vip_kube.wire import LineSplitter
+from vip_kube.wire import Identity, Item, LineSplitter, Object, whole
 
 KIND = VIRTUAL_ROUTERS
 
@@ -34,26 +34,38 @@ async def client(api: FakeApi) -> AsyncIterator[Client]:
         yield client
 
 
-async def watched(client: Client, silence_seconds: float = 5.0) -> list[WatchEvent]:
+async def watched(client: Client, silence_seconds: float = 5.0) -> list[WatchEvent[Object]]:
     """Return all events of a watch that the server ends."""
-    events = client.watch(KIND, resource_version="100", silence_seconds=silence_seconds)
+    events = client.watch(
+        KIND, whole(KIND), resource_version="100", silence_seconds=silence_seconds
+    )
     return [event async for event in events]
+
+
+def spec_of(event: WatchEvent[Object]) -> Object:
+    """Return the spec of an event's object."""
+    assert event.item.value is not None
+    spec: Object = event.item.value["spec"]
+    return spec
 
 
 async def test_events(api: FakeApi, client: Client) -> None:
     """Events come as they happen, bookmarks too, and without managedFields."""
     opened: list[bool] = []
-    events = client.watch(KIND, resource_version="100", on_open=lambda: opened.append(True))
+    events = client.watch(
+        KIND, whole(KIND), resource_version="100", on_open=lambda: opened.append(True)
+    )
     async with contextlib.aclosing(events):
         api.put("a")
         assert (await anext(events)).type is EventType.ADDED
         assert opened == [True]
         api.put("a", spec={"x": 1})
         changed = await anext(events)
-        assert (changed.type, changed.object["spec"]) == (EventType.MODIFIED, {"x": 1})
-        assert "managedFields" not in changed.object["metadata"]
+        assert (changed.type, spec_of(changed)) == (EventType.MODIFIED, {"x": 1})
+        assert changed.item.value is not None
+        assert "managedFields" not in changed.item.value["metadata"]
         api.bookmark()
-        assert (await anext(events)).object == {"metadata": {"resourceVersion": "103"}}
+        assert (await anext(events)).item == Item(Identity(resource_version="103"), None)
         api.remove("a")
         assert (await anext(events)).type is EventType.DELETED
 
@@ -62,7 +74,7 @@ async def test_asks(api: FakeApi, client: Client) -> None:
     """A watch asks for bookmarks, for its end, and only for what is selected."""
     api.once("watch", stream())
     selection = Selection("red", labels="app=web", fields="spec.nodeName=n1")
-    events = client.watch(PODS, selection, resource_version="7", timeout_seconds=11)
+    events = client.watch(PODS, whole(PODS), selection, resource_version="7", timeout_seconds=11)
     assert [event async for event in events] == []
     assert api.asked[0].path == "/api/v1/namespaces/red/pods"
     assert api.asked[0].query == {
@@ -82,7 +94,7 @@ async def test_lines_of_any_length(api: FakeApi, client: Client) -> None:
     pieces = [both[start : start + 70_001] for start in range(0, len(both), 70_001)]
     api.once("watch", stream(*pieces))
     first, second = await watched(client)
-    assert len(first.object["data"]) == 1_000_000
+    assert len((first.item.value or {})["data"]) == 1_000_000
     assert second.type is EventType.BOOKMARK
 
 
@@ -158,7 +170,7 @@ async def test_abandoned(api: FakeApi, client: Client) -> None:
             ended.append(True)
 
     api.once("watch", stream(line("BOOKMARK", {"metadata": {}}), then=notice))
-    events = client.watch(KIND, resource_version="1")
+    events = client.watch(KIND, whole(KIND), resource_version="1")
     async with contextlib.aclosing(events):
         await anext(events)
     await until(lambda: ended == [True])

@@ -13,8 +13,9 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from support.followed import item
 from vip_kube.backoff import Backoff
-from vip_kube.client import Client, EventType, Object, ObjectList, WatchEvent
+from vip_kube.client import Client, EventType, Listing, Object, WatchEvent
 from vip_kube.errors import ApiError
 from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, Kind
 from vip_model.resources.speaker import SpeakerStatus
@@ -49,12 +50,14 @@ class DeletingApi:
 
     def __init__(self) -> None:
         self.created: list[Object] = []
-        self._events: dict[str, asyncio.Queue[WatchEvent]] = {}
+        self._events: dict[str, asyncio.Queue[WatchEvent[Object]]] = {}
 
-    async def list(self, kind: Kind, *_: object) -> ObjectList:
-        return ObjectList((_CONFIG_MAP,) if kind is CONFIG_MAPS else (), "1")
+    async def read(self, kind: Kind, *_: object) -> Listing[Object]:
+        return Listing([item(_CONFIG_MAP)] if kind is CONFIG_MAPS else [], "1")
 
-    async def watch(self, kind: Kind, *_: object, **__: object) -> AsyncGenerator[WatchEvent]:
+    async def watch(
+        self, kind: Kind, *_: object, **__: object
+    ) -> AsyncGenerator[WatchEvent[Object]]:
         queue = self._events.setdefault(kind.plural, asyncio.Queue())
         while True:
             yield await queue.get()
@@ -68,7 +71,7 @@ class DeletingApi:
         if number == 1:
             queue = self._events[DAEMON_SETS.plural]
             for kind in (EventType.ADDED, EventType.DELETED):
-                queue.put_nowait(WatchEvent(kind, stored))
+                queue.put_nowait(WatchEvent(kind, item(stored)))
             await queue.join()
             await asyncio.sleep(0.01)  # the last event is being told
         return stored

@@ -71,7 +71,7 @@ class KubernetesSource:
         self._heartbeat = Heartbeat(
             self._client, namespace, self._node, self._applied_revision, self._concern
         )
-        self._reflectors: set[Reflector] = set()
+        self._reflectors: set[Reflector[Object]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._has_left = False
 
@@ -164,7 +164,9 @@ class KubernetesSource:
         except TimeoutError:
             return
 
-    def _follow(self, kind: Kind, handler: Handler, selection: Selection) -> Callable[[], None]:
+    def _follow(
+        self, kind: Kind, handler: Handler[Object], selection: Selection
+    ) -> Callable[[], None]:
         """Begin to follow objects; what is returned ends that."""
         assert self._group is not None, "nothing is followed before `run`"
         reflector = Reflector(self._client, kind, handler, selection)

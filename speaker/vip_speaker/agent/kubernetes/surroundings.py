@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 Listener = Callable[[], None]
 # Begins to follow objects; what it returns ends that.
-Follow = Callable[[Kind, Handler, Selection], Callable[[], None]]
+Follow = Callable[[Kind, Handler[Object], Selection], Callable[[], None]]
 
 
 class ClusterSurroundings:
