@@ -99,6 +99,23 @@ class KnownRouter(Message, frozen=True, kw_only=True):
     sources: list[str] | None = None  # None means anyone on the link
 
 
+class WatchedSource(Message, frozen=True, kw_only=True):
+    """An address that a watched node sends adverts from, and how to find its link."""
+
+    address: str
+    interfaces: list[str] = []  # patterns of the instance; empty: where `near` is
+    near: str  # a virtual address of the instance
+
+
+class WatchedNode(Message, frozen=True, kw_only=True):
+    """A node of which others want to know whether it is there."""
+
+    node: str
+    sources: list[WatchedSource]
+    # The longest of the elections shared with it: that is how long its addresses may live.
+    advertisement_interval_milliseconds: int = 1000
+
+
 class Desired(Message, frozen=True, kw_only=True, tag_field="type", tag="desired"):
     """Everything this node should run. Sent whole at every change; idempotent."""
 
@@ -111,6 +128,8 @@ class Desired(Message, frozen=True, kw_only=True, tag_field="type", tag="desired
     # Every virtual router of ours that the agent knows, also those that this node takes no part
     # in. None: it does not say, and then the engine calls nobody a stranger.
     known: list[KnownRouter] | None = None
+    # Nodes that are asked whether they are there; the answers are `Status.watched`.
+    watch: list[WatchedNode] = []
 
 
 class Verdict(Message, frozen=True, kw_only=True):
@@ -138,7 +157,10 @@ class StatusRequest(Message, frozen=True, kw_only=True, tag_field="type", tag="s
 
 
 class Subscribe(Message, frozen=True, kw_only=True, tag_field="type", tag="subscribe"):
-    """Receive `Hello` now, and `Transition`, `Interfaces` and `ForeignRouters` from now on."""
+    """Receive `Hello` now, and every change that is not asked for from now on.
+
+    These are `Transition`, `Interfaces`, `ForeignRouters` and `HeardNodes`.
+    """
 
     version: int = VERSION
 
@@ -200,6 +222,20 @@ class ForeignRouters(Message, frozen=True, kw_only=True, tag_field="type", tag="
 
     version: int = VERSION
     foreign: list[ForeignRouter]
+
+
+class HeardNode(Message, frozen=True, kw_only=True):
+    """What is certain of a watched node."""
+
+    node: str
+    heard: bool  # it sends adverts or answers; False: neither, for as long as an address lives
+
+
+class HeardNodes(Message, frozen=True, kw_only=True, tag_field="type", tag="heardNodes"):
+    """What is known of watched nodes has changed; the whole list."""
+
+    version: int = VERSION
+    nodes: list[HeardNode]
 
 
 class NeighbourComplaint(Message, frozen=True, kw_only=True):
@@ -292,9 +328,10 @@ class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusRe
     foreign: list[ForeignRouter] = []
     turns: Turns | None = None  # None of an engine that does not measure them
     neighbours: list[NeighbourComplaint] = []
+    watched: list[HeardNode] = []  # one of which nothing is certain is left out
 
 
-FromEngine = Hello | Transition | Interfaces | ForeignRouters | Status
+FromEngine = Hello | Transition | Interfaces | ForeignRouters | HeardNodes | Status
 
 _encoder = msgspec.json.Encoder()
 _to_engine: msgspec.json.Decoder[ToEngine] = msgspec.json.Decoder(ToEngine)

@@ -2,6 +2,7 @@
 
 Only an explicit word ends a router here: its VirtualRouter is marked retired, or is there and does
 not list this node. One that vanishes changes nothing: the engine keeps what is not mentioned.
+One on standby is known and confirmed, and not mentioned.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vip_speaker.agent.desired import (
     known_routers,
     wanted_gates,
 )
+from vip_speaker.agent.kubernetes.watched import watched_nodes
 from vip_speaker.agent.source import Orders
 from vip_speaker.messages import Desired, DesiredGate, DesiredRouter, KnownRouter
 
@@ -62,8 +64,9 @@ class _Known:
 
     Attributes:
         router: its newest version that could be read; None if none could.
-        desired: what that is for this node; None if it takes no part.
+        desired: what that is for this node; None if it takes no part, or does not yet.
         ours: this node is or was a candidate.
+        standby: this node is a candidate, and nobody is to run it yet.
         retired: it is to be ended everywhere.
         problem: why its newest version could not be read; empty if it could.
         former: earlier candidates, by node.
@@ -72,6 +75,7 @@ class _Known:
     router: VirtualRouter | None = None
     desired: DesiredRouter | None = None
     ours: bool = False
+    standby: bool = False
     retired: bool = False
     problem: str = ""
     former: dict[str, _Former] = field(default_factory=dict)
@@ -84,7 +88,8 @@ class _Known:
     @property
     def ends_here(self) -> bool:
         """It says explicitly that this node is not to run it."""
-        return self.retired or (self.router is not None and self.desired is None)
+        has_no_place = self.router is not None and self.desired is None and not self.standby
+        return self.retired or has_no_place
 
 
 @dataclass(slots=True)
@@ -187,6 +192,7 @@ class ClusterState:
                     retired=sorted(retired - leaving.keys()),
                     complete=False,
                     known=list(self._ours()),
+                    watch=watched_nodes(self._readable(), self._node),
                 ),
                 gates=dict(self._gates(running, leaving)),
                 display_names={router.name: router.display_name for router in routers},
@@ -208,16 +214,21 @@ class ClusterState:
         for name in sorted(found):
             yield from found[name]
 
+    def _readable(self) -> Iterator[VirtualRouter]:
+        return (known.router for known in self._known.values() if known.router is not None)
+
     def _take(self, name: str, known: _Known, router: VirtualRouter) -> None:
         before = known.desired if not known.retired else None
         _note_former(known, router)
         known.router, known.retired, known.problem = router, router.spec.retired, ""
-        known.desired = desired_router(router, self._node)
+        place = desired_router(router, self._node)
+        known.standby = router.spec.standby and place is not None
+        known.desired = None if known.standby else place
         self._revision = max(self._revision, router.spec.revision)
-        known.ours = known.ours or known.desired is not None
+        known.ours = known.ours or place is not None
         if known.ours:
             self._concern = max(self._concern, router.spec.revision)
-        if known.retired or known.desired is not None:
+        if known.retired or place is not None:
             self._leaving.pop(name, None)
         elif before is not None:
             self._leaving[name] = _Leaving(before)

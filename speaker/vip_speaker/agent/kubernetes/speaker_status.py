@@ -16,6 +16,7 @@ from vip_model.resources.speaker import (
     ForeignRouter,
     ReportedInterface,
     SpeakerStatus,
+    WatchedNode,
 )
 from vip_model.vocabulary import (
     LOWEST_PROVISIONAL_PRIORITY,
@@ -57,6 +58,7 @@ def with_engine(
         active=tuple(active),
         abnormal=tuple(each for each in abnormal if each is not None),
         conflicts=_conflicts(routers, status.neighbours),
+        watched=tuple(WatchedNode(node=each.node, heard=each.heard) for each in status.watched),
     )
 
 
@@ -75,7 +77,7 @@ def without_prose(status: Status) -> Status:
 def without_engine(
     last: Status | None, routers: Iterable[str], features: tuple[str, ...], reason: Reason
 ) -> SpeakerStatus:
-    """Return the report of a node whose engine is away: it claims nothing.
+    """Return the report of a node whose engine is away: it claims nothing, and hears nobody.
 
     Args:
         last: what the engine said last; its interfaces, and the virtual routers of others that it
