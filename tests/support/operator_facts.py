@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from support import resources
 from support.resources import lan, vip
-from vip_model.planning.inputs import PlanInputs, Service
+from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.plan import plan
 from vip_model.resources.metadata import Condition
 from vip_model.resources.node import Node
@@ -80,6 +81,7 @@ class Cluster:
     applied: dict[str, int] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     speaker_trouble: str = ""
+    load_balancer_class: str = CLASS
 
     def __post_init__(self) -> None:
         """Let every speaker renew its Lease once, with everything applied."""
@@ -191,8 +193,12 @@ class Cluster:
             speakers=tuple(self.speakers.values()),
             allocated=self.routers,
             unreadable=frozenset(each.key for each in self.unreadable),
-            services=[Service(each.namespace, each.name) for each in self.services],
+            services=[each.planned(self.load_balancer_class) for each in self.services],
+            nodes=tuple({each.name: each for each in (*self._plain_nodes(), *self.nodes)}.values()),
         )
+
+    def _plain_nodes(self) -> Iterator[Node]:
+        return (resources.node(name) for name in self.speakers)
 
     def write_routers(self) -> None:
         """Plan and write: a router that changes gets the next revision."""

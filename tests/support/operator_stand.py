@@ -35,13 +35,13 @@ class Stand:
         self.operator = operator
         self.speakers = ToldSpeakers(api, namespace)
 
-    def apply(self, name: str, address: str = "192.0.2.100", **spec: Any) -> JsonObject:
-        """Create a VirtualIP."""
+    def apply(self, name: str, *addresses: str, **spec: Any) -> JsonObject:
+        """Create a VirtualIP, of 192.0.2.100 unless other addresses are given."""
         body = {
             "apiVersion": VIRTUAL_IPS.api_version,
             "kind": VIRTUAL_IPS.name,
             "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {"addresses": [address], **spec},
+            "spec": {"addresses": addresses or ["192.0.2.100"], **spec},
         }
         return self.api.create(VIRTUAL_IPS, body)
 

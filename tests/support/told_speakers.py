@@ -14,7 +14,7 @@ APPLIED_REVISION = "vip-operator.io/applied-revision"
 
 
 class ToldSpeakers:
-    """Some nodes on 192.0.2.0/24, each with a speaker that says what the test says.
+    """Nodes on 192.0.2.0/24 and 2001:db8::/64, each with a speaker that says what a test says.
 
     Args:
         api: as whoever may write everything.
@@ -66,7 +66,7 @@ class ToldSpeakers:
         interface = {
             "name": "eth0",
             "mac": f"02:00:00:00:00:{number:02x}",
-            "subnets": [f"192.0.2.{number}/24"],
+            "subnets": [f"192.0.2.{number}/24", f"2001:db8::{number}/64", f"fe80::{number}/64"],
         }
         status = {"interfaces": [interface]}
         self._api.patch(SPEAKERS, node, {"status": status}, subresource="status")

@@ -16,6 +16,7 @@ from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.validation import findings
+from vip_model.vocabulary import Family
 from vip_operator.core.known.decode import DecodeError, decode
 from vip_operator.core.known.snapshot import (
     EndpointSliceObject,
@@ -230,13 +231,14 @@ def test_a_node_is_the_same_after_its_heartbeat() -> None:
 
 
 def test_a_service() -> None:
-    """Type, class, policy, the IP addresses of its ingress and its deletion are known."""
+    """Type, class, policy, families, the IP addresses of its ingress and deletion are known."""
     content = {
         "metadata": metadata("web", "shop", deletionTimestamp="2026-11-03T11:00:00Z"),
         "spec": {
             "type": "LoadBalancer",
             "loadBalancerClass": "vip-operator.io/vip",
             "externalTrafficPolicy": "Local",
+            "ipFamilies": ["IPv6", "IPv4", "IPv9"],
             "ports": [{"port": 80}],
         },
         "status": {
@@ -251,6 +253,7 @@ def test_a_service() -> None:
         type="LoadBalancer",
         load_balancer_class="vip-operator.io/vip",
         local=True,
+        families=(Family.IPV6, Family.IPV4),
         ingress=("192.0.2.9",),
         deleting=True,
     )

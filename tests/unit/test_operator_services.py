@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from support.operator_facts import WEB, Cluster, ingresses, service, unreadable
+from support.operator_facts import WEB, Cluster, events, ingresses, service, unreadable
 from support.resources import node, speaker
 from vip_model.resources.speaker import Speaker
+from vip_model.vocabulary import Family
 from vip_operator.core.changes import SetIngress
 from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
@@ -21,7 +23,7 @@ def wanted(cluster: Cluster) -> list[SetIngress]:
     found = ingresses(cluster.round(StatusKeeper()))
     for change in found:
         cluster.services = [
-            service(each.name, *(change.addresses if each.name == change.name else each.ingress))
+            replace(each, ingress=change.addresses) if each.name == change.name else each
             for each in cluster.services
         ]
     return found
@@ -78,9 +80,10 @@ def test_services_of_others_are_never_written(changes: dict[str, Any]) -> None:
 
 def test_the_class_can_be_another() -> None:
     """The operator may be told another load-balancer class, and then has only that."""
-    cluster = Cluster(services=[service(), service("web", load_balancer_class="lan")])
+    services = [service(), service("web", load_balancer_class="lan")]
+    cluster = Cluster(services=services, load_balancer_class="lan")
     cluster.declare(serviceRef={"name": "web"})
-    found = ingresses(cluster.round(StatusKeeper(load_balancer_class="lan")))
+    found = ingresses(cluster.round(StatusKeeper()))
     assert [each.name for each in found] == ["web"]
 
 
@@ -241,8 +244,8 @@ def test_an_address_that_only_a_node_reports_is_not_shown() -> None:
     assert shown(cluster) == ()
 
 
-def test_an_address_that_is_held_stays() -> None:
-    """A kubelet that takes a virtual address for its own takes nothing from the Service."""
+def test_a_virtual_address_that_a_node_takes_for_its_own_stays() -> None:
+    """Neither kubelets nor speakers that report it later, nor moves, take it from the Service."""
     cluster = Cluster(services=[service()])
     cluster.declare(**REF)
     cluster.claim("n2")
@@ -252,7 +255,28 @@ def test_an_address_that_is_held_stays() -> None:
     cluster.speakers |= on_a_lan_of("192.0.2.100/24")
     assert shown(cluster) == ("192.0.2.100",)
     cluster.release("n2")
+    assert shown(cluster) == ("192.0.2.100",)
+
+
+def test_an_address_that_became_a_nodes_own_is_not_shown_anew() -> None:
+    """It stays where it is shown, and goes to no other Service."""
+    cluster = Cluster(services=[service(), service("apache")])
+    cluster.declare(**REF)
+    shown(cluster)
+    cluster.nodes = (node("n2", {}, "192.0.2.100"),)
+    cluster.declare(serviceRef={"name": "apache"})
+    assert (shown(cluster), shown(cluster, "apache")) == ((), ())
+
+
+def test_a_nodes_own_address_is_not_shown_once_it_is_reported_late() -> None:
+    """A VirtualIP that was accepted before anybody reported takes no address from a node."""
+    cluster = Cluster(services=[service()])
+    late, cluster.speakers = cluster.speakers, {}
+    cluster.declare(addresses=["192.0.2.2"], **REF)
     assert shown(cluster) == ()
+    cluster.speakers = late
+    for _each in range(3):
+        assert shown(cluster) == ()
 
 
 def test_an_edit_to_a_foreign_address_shows_nothing_of_it() -> None:
@@ -266,7 +290,7 @@ def test_an_edit_to_a_foreign_address_shows_nothing_of_it() -> None:
 
 
 def test_a_subnet_that_is_not_reported_for_a_while_takes_nothing_back() -> None:
-    """A link that goes down on all nodes leaves what the Service showed before."""
+    """A link that goes down on all nodes leaves what the Service showed, after a restart too."""
     cluster, keeper = Cluster(services=[service()]), StatusKeeper()
     cluster.declare(**REF)
     for change in ingresses(cluster.round(keeper)):
@@ -275,7 +299,7 @@ def test_a_subnet_that_is_not_reported_for_a_while_takes_nothing_back() -> None:
     cluster.speakers = on_a_lan_of("198.51.100.9/24")
     for _each in range(3):
         assert ingresses(cluster.round(keeper)) == []
-    assert [each.addresses for each in ingresses(cluster.round(StatusKeeper()))] == [()]
+    assert ingresses(cluster.round(StatusKeeper())) == []
 
 
 def test_without_any_report_nothing_is_taken_back_and_nothing_shown() -> None:
@@ -286,3 +310,49 @@ def test_without_any_report_nothing_is_taken_back_and_nothing_shown() -> None:
     cluster.speakers = {}
     assert shown(cluster) == ("192.0.2.100",)
     assert shown(cluster, "apache") == ()
+
+
+# --- families -----------------------------------------------------------------------------------
+
+DUAL = ["192.0.2.100", "2001:db8::100"]
+ONLY_IPV4 = (Family.IPV4,)
+
+
+def test_a_service_shows_only_the_families_that_it_has() -> None:
+    """kube-proxy forwards no other, and the VirtualIP says what is left out."""
+    cluster = Cluster(services=[service(families=ONLY_IPV4)])
+    cluster.declare(addresses=DUAL, **REF)
+    cluster.claim("n1")
+    assert [each.addresses for each in wanted(cluster)] == [("192.0.2.100",)]
+    ready = cluster.condition("Ready")
+    assert ready.status == "True"
+    assert "Service nginx does not show 2001:db8::100: it has no IPv6" in ready.message
+    assert "ipFamilyPolicy" in ready.message
+
+
+def test_what_a_service_does_not_show_is_told_by_an_event() -> None:
+    """Each sentence once."""
+    cluster, keeper = Cluster(services=[service(families=ONLY_IPV4)]), StatusKeeper()
+    cluster.declare(addresses=DUAL, **REF)
+    told = [each.message for _ in range(3) for each in events(cluster.round(keeper))]
+    assert [each for each in told if "does not show 2001:db8::100" in each] == told != []
+
+
+def test_a_family_that_comes_and_goes_is_followed() -> None:
+    """The ingress follows ipFamilies both ways, and so does what is said."""
+    cluster = Cluster(services=[service(families=ONLY_IPV4)])
+    cluster.declare(addresses=DUAL, **REF)
+    cluster.claim("n1")
+    wanted(cluster)
+    for families, ingress in ((tuple(Family), tuple(DUAL)), (ONLY_IPV4, ("192.0.2.100",))):
+        cluster.services = [replace(cluster.services[0], families=families)]
+        assert [each.addresses for each in wanted(cluster)] == [ingress]
+        is_told = "does not show" in cluster.condition("Ready").message
+        assert is_told == (families == ONLY_IPV4)
+
+
+def test_a_link_local_address_is_not_shown() -> None:
+    """It says nothing to anybody on another link; the others are shown."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(addresses=["fe80::100", "2001:db8::100"], **REF)
+    assert shown(cluster) == ("2001:db8::100",)

@@ -41,6 +41,7 @@ from vip_lab.running import Running
 from vip_lab.wait import NotInTimeError, until
 
 SERVICE_RANGE = "10.96.0.0/16"
+_SERVICE_RANGES = f"{SERVICE_RANGE},fd00:96::/112"  # a Service has IPv4 alone unless it asks
 
 _FIRST_SERVICE = "10.96.0.1"
 _SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
@@ -272,7 +273,7 @@ class ControlPlane(Running):
             f"--token-auth-file={self.credentials.token_file}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
-            f"--service-cluster-ip-range={SERVICE_RANGE}",
+            f"--service-cluster-ip-range={_SERVICE_RANGES}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self.credentials.service_account_key}",
             f"--service-account-signing-key-file={self.credentials.service_account_key}",

@@ -11,6 +11,7 @@ from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.vocabulary import Family
 
 
 class AddressPolicy(enum.StrEnum):
@@ -28,11 +29,17 @@ class Service:
         namespace: its namespace.
         name: its name.
         local: externalTrafficPolicy is Local, so that only endpoints on the node count.
+        ours: it is of our load-balancer class, so that we say which addresses it shows.
+        families: what it has; none: not known.
+        shown: the addresses that it shows.
     """
 
     namespace: str
     name: str
     local: bool = False
+    ours: bool = False
+    families: tuple[Family, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

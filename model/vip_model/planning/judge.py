@@ -19,7 +19,7 @@ from vip_model.planning.drafts import Draft, disagreements, display_name
 from vip_model.planning.gate_hosts import asking_the_holder
 from vip_model.planning.inputs import AddressPolicy, PlanInputs
 from vip_model.planning.links import Link
-from vip_model.planning.own_addresses import own_addresses
+from vip_model.planning.own_addresses import OwnAddresses
 from vip_model.planning.pools import PoolBook
 from vip_model.planning.sharing import (
     gate_names,
@@ -49,6 +49,7 @@ class Claims:
         addresses: addresses.
         locator: networks of addresses.
         virtual_router_ids: VRIDs.
+        own: addresses that nodes have themselves.
         sizes: how many addresses each instance has: by name of its VirtualRouter, by scope.
         wished: VRIDs that VirtualIPs of this plan ask for; not to be suggested to others.
     """
@@ -56,6 +57,7 @@ class Claims:
     addresses: AddressClaims
     locator: Locator
     virtual_router_ids: VirtualRouterIDs
+    own: OwnAddresses
     sizes: dict[str, Counter[Scope]] = field(default_factory=dict)
     wished: frozenset[int] = frozenset()
 
@@ -67,7 +69,7 @@ class Judge:
         self._inputs = inputs
         self._claims = claims
         self._pools = PoolBook(() if inputs.static else inputs.pools)
-        self._nodes_own = own_addresses(inputs.speakers or (), inputs.nodes or ())
+        self._nodes_own = claims.own.nodes
         self._reporting = frozenset(speaker.node for speaker in inputs.speakers or ())
         wanted = {virtual_ip.router_name for virtual_ip in inputs.virtual_ips}
         self._leaving = frozenset(

@@ -56,6 +56,11 @@ class NetworkMap:
             ]
         self._names = self._name_networks()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody reports any subnet."""
+        return not self._at
+
     def network_of(self, address: Address) -> str:
         """Return the name of the network of an address, empty if no node reports its subnet."""
         subnets = self._subnets_of(address)

@@ -1,8 +1,13 @@
-"""The addresses that nodes have themselves, as Speakers and Nodes report them. Pure."""
+"""The addresses that nodes have themselves, as Speakers and Nodes report them. Pure.
+
+Virtual addresses are none of these: speakers do not report what they have bound. A kubelet may
+take one for its own, where it starts while its node holds the address.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_interface
 
 from vip_model.resources.node import Node
@@ -10,11 +15,22 @@ from vip_model.resources.speaker import Speaker
 from vip_model.schema.addresses import Address, is_valid, parse_address
 
 
-def own_addresses(speakers: Iterable[Speaker], nodes: Iterable[Node]) -> dict[Address, str]:
-    """Return the name of the node that has an address itself, by address.
+@dataclass(frozen=True, slots=True)
+class OwnAddresses:
+    """Which node says that it has an address itself.
 
-    Virtual addresses are none of these: speakers do not report what they have bound.
+    Attributes:
+        nodes: name of the node, by address.
+        kubelets: as what a Node lists an address that no Speaker reports as its node's own:
+            InternalIP, for one.
     """
+
+    nodes: Mapping[Address, str] = field(default_factory=dict)
+    kubelets: Mapping[Address, str] = field(default_factory=dict)
+
+
+def own_addresses(speakers: Iterable[Speaker], nodes: Iterable[Node]) -> OwnAddresses:
+    """Return the addresses that nodes have themselves."""
     own: dict[Address, str] = {}
     for speaker in speakers:
         for text in (one for each in speaker.status.interfaces for one in each.subnets):
@@ -22,7 +38,14 @@ def own_addresses(speakers: Iterable[Speaker], nodes: Iterable[Node]) -> dict[Ad
                 own.setdefault(ip_interface(text).ip, speaker.metadata.name)
             except ValueError:
                 continue  # a report is no reason to fail
+    of_speakers = frozenset(own)
+    kubelets: dict[Address, str] = {}
     for node in nodes:
-        texts = (each.address for each in node.status.addresses)
-        own.update({parse_address(text): node.name for text in texts if is_valid(text)})
-    return own
+        for each in node.status.addresses:
+            if not is_valid(each.address):
+                continue  # a name
+            address = parse_address(each.address)
+            own[address] = node.name
+            if address not in of_speakers:
+                kubelets.setdefault(address, each.type)
+    return OwnAddresses(own, kubelets)

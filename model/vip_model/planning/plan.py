@@ -17,7 +17,7 @@ Who calls what:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vip_model.planning import advice
 from vip_model.planning.backends import Backends
@@ -26,6 +26,7 @@ from vip_model.planning.contests import Site
 from vip_model.planning.drafts import Draft, Ledger, gather, in_order
 from vip_model.planning.elections import Election, elect, retire
 from vip_model.planning.gate_hosts import asking_one_place
+from vip_model.planning.ingress import Ingress, Known, ServiceKey, ingress
 from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.judge import (
     Claims,
@@ -34,6 +35,7 @@ from vip_model.planning.judge import (
     wanted_virtual_router_id,
 )
 from vip_model.planning.networks import NetworkMap
+from vip_model.planning.own_addresses import own_addresses
 from vip_model.planning.planned_status import PlannedStatus
 from vip_model.planning.sharing import kept_elections, note_what_stays, what_stays
 from vip_model.resources.virtual_ip import VirtualIP
@@ -52,6 +54,8 @@ class Plan:
             those that were allocated, 0 for a new one: whoever writes them raises them.
         statuses: what is said of each VirtualIP, in the order given.
         warnings: what does not hinder but should be known.
+        ingress: the addresses that each Service of our load-balancer class is to show.
+        not_shown: NAMESPACE/NAME of a VirtualIP to what its Services do not show, and why.
         virtual_router_ids_used: how many of the 255 VRIDs of each network and family are taken.
     """
 
@@ -59,6 +63,8 @@ class Plan:
     statuses: tuple[PlannedStatus, ...]
     warnings: tuple[Problem, ...]
     virtual_router_ids_used: Mapping[Scope, int]
+    ingress: Mapping[ServiceKey, tuple[str, ...]] = field(default_factory=dict)
+    not_shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def refusals(self) -> tuple[PlannedStatus, ...]:
@@ -93,12 +99,30 @@ def plan(inputs: PlanInputs) -> Plan:
         name: bool(router.spec.candidates) for name, router in routers.items() if not inputs.static
     }
     routers |= {name: retire(router) for name, router in allocated.items() if name not in routers}
+    statuses = ledger.statuses(has_candidates, kept_elections(inputs.virtual_ips, drafts))
+    services = _ingress(inputs, statuses, routers.values(), networks, claims)
     return Plan(
         virtual_routers=tuple(routers[name] for name in sorted(routers)),
-        statuses=ledger.statuses(has_candidates, kept_elections(inputs.virtual_ips, drafts)),
-        warnings=tuple(ledger.warnings),
+        statuses=statuses,
+        warnings=(*ledger.warnings, *services.problems),
         virtual_router_ids_used=claims.virtual_router_ids.usage(),
+        ingress=services.addresses,
+        not_shown=services.left_out,
     )
+
+
+def _ingress(
+    inputs: PlanInputs,
+    statuses: Iterable[PlannedStatus],
+    routers: Iterable[VirtualRouter],
+    networks: NetworkMap | None,
+    claims: Claims,
+) -> Ingress:
+    if networks is None:
+        return Ingress()
+    reported = inputs.settings.all_nodes_reported
+    known = Known(networks, claims.own, all_nodes_reported=reported)
+    return ingress(inputs, statuses, routers, known)
 
 
 def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMap | None) -> Claims:
@@ -126,6 +150,7 @@ def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMa
         addresses=AddressClaims(allocated),
         locator=locator,
         virtual_router_ids=virtual_router_ids,
+        own=own_addresses(inputs.speakers or (), inputs.nodes or ()),
         wished=frozenset(each for each in wished if each is not None),
     )
 

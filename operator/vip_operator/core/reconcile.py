@@ -57,7 +57,7 @@ class Reconciler:
         self._heartbeats = Heartbeats()
         self._arrivals = _Arrivals()
         self._routers = RouterKeeper()
-        self._statuses = StatusKeeper(settings.load_balancer_class)
+        self._statuses = StatusKeeper()
 
     def round(self, snapshot: Snapshot, now: Moment, epoch: int) -> Round:
         """Return what must be written.
@@ -146,10 +146,7 @@ def _inputs(basis: _Basis, settings: OperatorSettings) -> inputs.PlanInputs:
     return inputs.PlanInputs(
         virtual_ips=snapshot.virtual_ips,
         pools=snapshot.pools,
-        services=[
-            inputs.Service(namespace=each.namespace, name=each.name, local=each.local)
-            for each in snapshot.services
-        ],
+        services=[each.planned(settings.load_balancer_class) for each in snapshot.services],
         endpoints=_endpoints(snapshot.endpoint_slices),
         pods=snapshot.pods,
         nodes=snapshot.nodes,

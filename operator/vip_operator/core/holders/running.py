@@ -39,18 +39,10 @@ class RunningRouter:
 
     def routers_of(self, virtual_ip: str) -> tuple[RouterSummary, ...]:
         """Return those that carry an address of a VirtualIP; all where it is not known which."""
-        own = set(addresses_of(self.router, virtual_ip))
+        own = set(self.router.addresses_of(virtual_ip))
         pairs = zip(self.router.spec.instances, self.routers, strict=True)
         found = tuple(one for instance, one in pairs if not own.isdisjoint(instance.addresses))
         return found or self.routers
-
-
-def addresses_of(router: VirtualRouter, virtual_ip: str) -> tuple[str, ...]:
-    """Return the addresses of one owner, by NAMESPACE/NAME; all where a record has none."""
-    owner = router.owners.get(virtual_ip)
-    if owner is not None and owner.addresses:
-        return owner.addresses
-    return tuple(one for each in router.spec.instances for one in each.addresses)
 
 
 class RunningKeeper:

@@ -16,6 +16,7 @@ from vip_model.planning import inputs
 from vip_model.resources.base import Part
 from vip_model.resources.metadata import DEFAULT_NAMESPACE, ObjectMeta
 from vip_model.resources.node import Node
+from vip_model.vocabulary import Family
 from vip_operator.core.known.snapshot import EndpointSliceObject, ServiceObject, SpeakerLease
 
 Content = Mapping[str, Any]
@@ -27,6 +28,7 @@ SERVICE_NAME = "kubernetes.io/service-name"
 METADATA_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(ObjectMeta))
 _NODE_METADATA = frozenset({"name", "uid", "creationTimestamp", "labels"})
 _OVER = ("Failed", "Succeeded")
+_FAMILIES = frozenset(Family)
 
 
 def metadata_of(content: Content) -> ObjectMeta:
@@ -79,6 +81,7 @@ class _ServiceSpec(Part, frozen=True, kw_only=True):
     type: str | None = None
     load_balancer_class: str | None = None
     external_traffic_policy: str | None = None
+    ip_families: tuple[str, ...] | None = None
 
 
 def read_service(content: Content) -> ServiceObject:
@@ -95,6 +98,7 @@ def read_service(content: Content) -> ServiceObject:
         type=spec.type or "ClusterIP",
         load_balancer_class=spec.load_balancer_class or "",
         local=spec.external_traffic_policy == "Local",
+        families=tuple(Family(each) for each in spec.ip_families or () if each in _FAMILIES),
         ingress=tuple(each.ip for each in ingress or () if each.ip),
         deleting=bool(metadata.deletion_timestamp),
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vip_model.planning.inputs import Pod
+from vip_model.planning.inputs import Pod, Service
 from vip_model.resources.node import Node
 from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.errors import Problem
+from vip_model.vocabulary import Family
+
+_LOAD_BALANCER = "LoadBalancer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class ServiceObject:
         type: spec.type.
         load_balancer_class: spec.loadBalancerClass; empty without.
         local: externalTrafficPolicy is Local.
+        families: spec.ipFamilies.
         ingress: IP addresses in status.loadBalancer.ingress, in their order.
         deleting: it has a deletionTimestamp.
     """
@@ -64,8 +68,29 @@ class ServiceObject:
     type: str
     load_balancer_class: str = ""
     local: bool = False
+    families: tuple[Family, ...] = ()
     ingress: tuple[str, ...] = ()
     deleting: bool = False
+
+    def planned(self, load_balancer_class: str) -> Service:
+        """Return what a plan knows of it.
+
+        Args:
+            load_balancer_class: of the Services that are ours.
+        """
+        ours = (
+            self.type == _LOAD_BALANCER
+            and self.load_balancer_class == load_balancer_class
+            and not self.deleting
+        )
+        return Service(
+            namespace=self.namespace,
+            name=self.name,
+            local=self.local,
+            ours=ours,
+            families=self.families,
+            shown=self.ingress,
+        )
 
 
 @dataclass(frozen=True, slots=True)

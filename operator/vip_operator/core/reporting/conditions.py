@@ -81,6 +81,7 @@ def running(
     generation: int,
     *,
     speaker_trouble: str = "",
+    not_shown: Sequence[str] = (),
 ) -> list[Condition]:
     """Return every condition but Accepted of a VirtualIP that has an election.
 
@@ -91,6 +92,7 @@ def running(
         found: its candidates.
         generation: the generation of the VirtualIP that is judged.
         speaker_trouble: why nodes have no speaker, a clause; empty where nothing is known of it.
+        not_shown: which addresses its Services do not show, and why: a sentence for each.
     """
     status, reason, message = _bound(router, holding, found)
     if reason in WITHOUT_SPEAKERS and speaker_trouble:
@@ -98,7 +100,7 @@ def running(
     bound = _condition(BOUND, status, reason, message, generation)
     return [
         bound,
-        _ready(virtual_ip, router, bound, holding.holder),
+        _ready(virtual_ip, router, bound, holding.holder, not_shown),
         _contested(holding, generation),
         _stalled(found, generation),
         _conflicting(found, generation),
@@ -184,7 +186,11 @@ def _why_nobody(router: VirtualRouter, found: Sequence[Situation]) -> tuple[Reas
 
 
 def _ready(
-    virtual_ip: str, router: VirtualRouter, bound: Condition, holder: Claim | None
+    virtual_ip: str,
+    router: VirtualRouter,
+    bound: Condition,
+    holder: Claim | None,
+    not_shown: Sequence[str],
 ) -> Condition:
     """Return Ready; while it is not bound, for the reason of that: listings show only this one."""
     generation = bound.observed_generation
@@ -194,7 +200,7 @@ def _ready(
         names = [_gate_of(router, virtual_ip, name) for name in holder.failing_gates]
         text = f"{gates_failing(names)} on {holder.node}"
         return _condition(READY, FALSE, Reason.GATES_FAILING, text, generation)
-    text = f"the gates pass on {holder.node}"
+    text = "; ".join([f"the gates pass on {holder.node}", *not_shown])
     return _condition(READY, TRUE, Reason.GATES_PASSING, text, generation)
 
 

@@ -14,7 +14,6 @@ from vip_operator.core.holders.holder import NOBODY
 from vip_operator.core.holders.running import (
     RunningKeeper,
     RunningRouter,
-    addresses_of,
     by_owner,
     not_retired,
 )
@@ -24,9 +23,7 @@ from vip_operator.core.known.speaker_reports import Reports, gather
 from vip_operator.core.reporting import conditions
 from vip_operator.core.reporting.earlier_statuses import decoded, told_by
 from vip_operator.core.reporting.events import Announcer, Subject
-from vip_operator.core.reporting.services import ServiceKeeper
-
-LOAD_BALANCER_CLASS = "vip-operator.io/vip"
+from vip_operator.core.reporting.services import changes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,7 @@ class _Judged:
 class StatusKeeper:
     """Finds what to tell users, round after round; remembers what needs time or was told."""
 
-    def __init__(self, load_balancer_class: str = LOAD_BALANCER_CLASS) -> None:
-        self._services = ServiceKeeper(load_balancer_class)
+    def __init__(self) -> None:
         self._elections = RunningKeeper()
         self._announcer = Announcer()
         self._told: Told | None = None
@@ -71,7 +67,7 @@ class StatusKeeper:
         judged = [*_readable(facts, by_key), *_unreadable(facts, by_key)]
         events, event_due_ns = self._announce(facts, judged, reports)
         statuses = [each.change for each in judged if each.change is not None]
-        ingress = self._services.changes(facts, by_key)
+        ingress = changes_of(facts)
         dues = (lag_due_ns, event_due_ns, _next_silence_ns(facts.heartbeats))
         return StatusRound(
             changes=(*statuses, *ingress, *events),
@@ -184,6 +180,7 @@ def _status(
                 election.situations,
                 generation,
                 speaker_trouble=facts.snapshot.speaker_trouble,
+                not_shown=facts.plan.not_shown.get(virtual_ip, ()),
             ),
         ]
     return VirtualIPStatus(
@@ -212,5 +209,5 @@ def _address_summary(virtual_ip: str, election: RunningRouter | None) -> str:
     if election is None or owner is None:
         return ""
     is_alone = len(election.router.spec.owners) == 1
-    found = addresses_of(election.router, virtual_ip) if owner.addresses or is_alone else ()
+    found = election.router.addresses_of(virtual_ip) if owner.addresses or is_alone else ()
     return in_short(found)
