@@ -95,17 +95,18 @@ def _plan(parsed: argparse.Namespace) -> int:
     from vip_operator.commands.manifests import read_all  # noqa: PLC0415
 
     try:
-        documents = read_all(parsed.filename)
+        found = read_all(parsed.filename)
     except ManifestsError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return EXIT_USAGE
-    run = dry_run(documents)
+    run = dry_run(found)
     if parsed.json:
         print(msgspec.json.format(msgspec.json.encode(document(run, parsed.node))).decode())
     elif run.parsed.virtual_ips or run.problems:
         print(text(run, parsed.node))
     else:
-        print(f"There is no VirtualIP in {', '.join(parsed.filename)}", file=sys.stderr)
+        there_is_none = f"There is no VirtualIP in {', '.join(parsed.filename)}"
+        print(there_is_none, *run.skipped, sep="\n", file=sys.stderr)
         return EXIT_REFUSED
     return EXIT_REFUSED if run.problems else 0
 

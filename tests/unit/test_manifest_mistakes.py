@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
+from support.manifests import virtual_ip
 from vip_operator import cli as operator
 from vip_speaker import cli as speaker
 from vip_speaker.agent.manifests.files import Snapshot, Watcher
@@ -79,3 +82,28 @@ def test_a_directory_of_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[s
     problems = by_operator(tmp_path, capsys)
     assert len(problems) == len(MISTAKES)
     assert by_speaker(tmp_path, capsys) == by_agent(tmp_path) == problems
+
+
+def test_what_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is skipped in a directory is a warning, the same from every command."""
+    os.mkfifo(tmp_path / "fifo.yaml")
+    (tmp_path / "device.yaml").symlink_to("/dev/zero")
+    file = tmp_path / "vip.yaml"
+    file.write_text(virtual_ip())
+    skipped = [
+        f"Skipped {tmp_path}/device.yaml: it is a device, not a file",
+        f"Skipped {tmp_path}/fifo.yaml: it is a FIFO, not a file",
+    ]
+
+    assert operator.main(["plan", "-f", str(tmp_path)]) == 0
+    _plan, _headline, warnings = capsys.readouterr().out.partition("Warnings:\n")
+    assert [line.strip() for line in warnings.splitlines()] == skipped
+    assert operator.main(["plan", "--json", "-f", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == skipped
+    assert speaker.main(["check", str(tmp_path), "--node", "n1", "--offline"]) == 0
+    said = [line.removeprefix("Warning: ") for line in capsys.readouterr().err.splitlines()]
+    assert said == skipped
+
+    file.write_text("# no VirtualIP\n")
+    assert operator.main(["plan", "-f", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines()[1:] == skipped

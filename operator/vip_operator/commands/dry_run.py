@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from vip_common.manifests.reading import Reading
 from vip_model.planning.explain import about_node, ranking
 from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.plan import Plan, plan
@@ -31,12 +32,14 @@ class DryRun:
         plan: what follows.
         in_cluster: it is the plan of a cluster.
         unclear: names of nodes that may mean several.
+        skipped: what is named like a manifest and is none, one sentence each.
     """
 
     parsed: Parsed
     plan: Plan
     in_cluster: bool
     unclear: tuple[Problem, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[Problem]:
@@ -67,13 +70,13 @@ class DryRun:
         return replace(problem, origin=self.parsed.origins.get(problem.object, ""))
 
 
-def dry_run(documents: Iterable[tuple[str, object]]) -> DryRun:
-    """Return what the plan makes of documents.
+def dry_run(manifests: Reading) -> DryRun:
+    """Return what the plan makes of manifests.
 
     With Speakers among them it is the plan of a cluster, with VirtualRouters as what was
     allocated before; otherwise it is what hosts without Kubernetes would do.
     """
-    parsed = parse_documents(documents)
+    parsed = parse_documents((each.origin, each.content) for each in manifests.documents)
     in_cluster = bool(parsed.speakers or parsed.virtual_routers)
     virtual_ips, unclear = (parsed.virtual_ips, []) if in_cluster else named_as_documents(parsed)
     found = plan(
@@ -87,7 +90,7 @@ def dry_run(documents: Iterable[tuple[str, object]]) -> DryRun:
             supported_gates=BUILT_GATE_KINDS,
         )
     )
-    return DryRun(parsed, found, in_cluster, tuple(unclear))
+    return DryRun(parsed, found, in_cluster, tuple(unclear), manifests.skipped)
 
 
 def text(run: DryRun, node: str | None) -> str:
@@ -102,8 +105,9 @@ def text(run: DryRun, node: str | None) -> str:
         blocks.append(["Refused:", *(f"  {problem}" for problem in run.problems)])
         if not run.in_cluster:
             blocks[-1].append("  A speaker that runs keeps its last good set until this is mended.")
-    if run.warnings:
-        blocks.append(["Warnings:", *(f"  {warning}" for warning in run.warnings)])
+    warnings = [*run.skipped, *run.warnings]
+    if warnings:
+        blocks.append(["Warnings:", *(f"  {warning}" for warning in warnings)])
     if run.parsed.ignored:
         blocks.append(["Ignored, since they are of other kinds:"])
         blocks[-1] += [f"  {each}" for each in run.parsed.ignored]
@@ -118,6 +122,7 @@ def document(run: DryRun, node: str | None) -> dict[str, Any]:
         "problems": [_problem(problem) for problem in run.problems],
         "warnings": [_problem(warning) for warning in run.warnings],
         "ignored": list(run.parsed.ignored),
+        "skipped": list(run.skipped),
     }
     if node is not None:
         places = {

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from vip_common.manifests.documents import DocumentError, decode
-from vip_common.manifests.reading import ManifestsError, read
+from vip_common.manifests.reading import ManifestsError, Reading, read
 
 STANDARD_INPUT = "-"
 
 
-def read_all(names: Iterable[str]) -> list[tuple[str, object]]:
-    """Return every document with where it was read.
+def read_all(names: Iterable[str]) -> Reading:
+    """Return every document, and what was skipped.
 
     Args:
         names: files, directories (their *.yaml, *.yml and *.json are read), `-` for standard
@@ -22,16 +22,17 @@ def read_all(names: Iterable[str]) -> list[tuple[str, object]]:
     Raises:
         ManifestsError: something cannot be read or decoded.
     """
-    return [document for name in names for document in _read(name)]
+    found = [_read(name) for name in names]
+    return Reading(
+        tuple(document for each in found for document in each.documents),
+        tuple(sentence for each in found for sentence in each.skipped),
+    )
 
 
-def _read(name: str) -> Iterator[tuple[str, object]]:
-    if name == STANDARD_INPUT:
-        try:
-            found = decode("standard input", sys.stdin.buffer.read())
-        except DocumentError as error:
-            raise ManifestsError(str(error)) from error
-    else:
-        found = list(read(Path(name)).documents)
-    for document in found:
-        yield document.origin, document.content
+def _read(name: str) -> Reading:
+    if name != STANDARD_INPUT:
+        return read(Path(name))
+    try:
+        return Reading(tuple(decode("standard input", sys.stdin.buffer.read())))
+    except DocumentError as error:
+        raise ManifestsError(str(error)) from error
