@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vip_model.schema.hosts import meant_by
 from vip_model.vocabulary import Family
 from vip_speaker.engine.compile import Placed
 from vip_speaker.engine.placement import Placement, place
@@ -40,8 +41,8 @@ class HostFindings:
 
 
 def is_this_host(node: str) -> bool:
-    """Whether a node's name is that of this host, be it with its domain or without."""
-    return _short(node) == _short(socket.gethostname())
+    """Return whether a node's name means this host, with its domain or without."""
+    return bool(meant_by(node, [socket.gethostname()]))
 
 
 def look() -> NetworkView:
@@ -127,7 +128,3 @@ def _warnings(placement: Placement, view: NetworkView, setting: Setting) -> Iter
                 f"{several}: without net.{path}.conf.all.{name}=1 this host "
                 "goes on sending through an interface that has lost carrier"
             )
-
-
-def _short(name: str) -> str:
-    return name.lower().partition(".")[0]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from errno import EAGAIN, EMFILE, ENFILE, ENOBUFS, ENODEV, ENOMEM, ETIMEDOUT
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 
 from support.engine_node import NODE, address, link, router, view
-from support.paper_node import Scene, paper_node
+from support.paper_node import Scene
 from support.router_scene import (
     BOUND,
     MS,
@@ -34,14 +33,6 @@ from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.linux.rtnetlink import IFA_F_TENTATIVE
 from vip_speaker.vrrp.config import Health
 from vip_speaker.vrrp.packet import Advertisement
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """A node with eth0 that holds no virtual address."""
-    with paper_node(tmp_path) as scene:
-        yield scene
-
 
 OTHER_MAC = bytes.fromhex("020000000099")
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
-from pathlib import Path
 from typing import cast
 
-import pytest
-
 from support.engine_node import NODE, address, router, view
-from support.paper_node import PaperWorker, Scene, paper_node
+from support.paper_node import PaperWorker, Scene
 from support.router_scene import (
     BOUND,
     MS,
@@ -32,13 +28,6 @@ from vip_speaker.linux.addresses import (
 )
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.vrrp.config import Heard
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """A node with eth0 that holds no virtual address."""
-    with paper_node(tmp_path) as scene:
-        yield scene
 
 
 def test_an_address_that_a_successor_loses_before_it_claims_is_bound_again(scene: Scene) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import cast
 
-import pytest
-
 from support.engine_node import NODE, address, link, router, view
-from support.paper_node import Scene, Silent, paper_node
+from support.paper_node import Scene, Silent
 from support.router_scene import (
     BOUND,
     MS,
@@ -37,13 +34,6 @@ from vip_speaker.linux.announce import gratuitous_arp
 from vip_speaker.linux.ownership import PROTOCOL
 from vip_speaker.messages import DesiredRouter
 from vip_speaker.vrrp.config import Health
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """A node with eth0 that holds no virtual address."""
-    with paper_node(tmp_path) as scene:
-        yield scene
 
 
 def _announced(one: Router) -> list[bytes]:

@@ -121,3 +121,19 @@ def test_when_a_host_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert cli.main(["check", str(file), *words]) == status
         printed = capsys.readouterr()
         assert said in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("node", "here"),
+    [
+        ("n1.example.test", True),
+        ("N1.Example.Test.", True),
+        ("n1", True),
+        ("n1.other.test", False),
+        ("n2.example.test", False),
+    ],
+)
+def test_which_names_mean_this_host(node: str, here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the plan takes for the same; two domains are two hosts."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "n1.example.test")
+    assert host_check.is_this_host(node) is here
