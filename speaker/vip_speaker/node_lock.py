@@ -1,11 +1,15 @@
 """The node lock: one speaker in each network namespace, its engine included.
 
-The lock is a packet socket of a protocol that nobody speaks, bound to loopback. Whoever starts
-opens one, and then looks into /proc/net/packet for another. That list belongs to the network
-namespace, so that it holds between a pod and a service of the host, whatever files they share; an
-entry is gone when the last process that has the socket ends; and to make one takes CAP_NET_RAW,
-with which one could send adverts anyway. The engine inherits the socket: as long as one runs,
-whoever started it, the node is taken.
+The lock is a packet socket of an unused protocol, bound to loopback. A speaker that starts opens
+one, and then looks into /proc/net/packet for another. That list belongs to the network namespace,
+so that it holds between a pod and a service of the host, which need not share any files; an entry
+is gone when the last process that has the socket ends; and to make one takes CAP_NET_RAW, with
+which one could send adverts anyway. The engine inherits the socket: as long as an engine runs, even
+one without its supervisor, the node is taken.
+
+Each speaker has opened its own lock before it looks, so that two never both find the node free.
+Of several that start at the same instant the one whose lock has the lowest inode keeps it open
+until it is alone; the others close theirs, and wait to see whether a speaker comes of it.
 Standard library only.
 """
 
@@ -27,8 +31,9 @@ _LOOPBACK = "lo"
 _LOOPBACK_INDEX = 1  # in every network namespace
 _PACKET_SOCKETS = Path("/proc/net/packet")
 _PROCESSES = Path("/proc")
-_TIMES = 20
 _PAUSE_SECONDS = 0.01
+# How long a speaker may take from its lock to its engine, or to closing its lock again.
+_PATIENCE_SECONDS = 2.0
 
 _log = logging.getLogger("supervisor")
 
@@ -62,31 +67,44 @@ def take_node_lock() -> socket.socket:
         NodeTakenError: another speaker serves this network namespace.
         PermissionError: CAP_NET_RAW is missing.
     """
-    lock = _open()
-    try:
-        _clear(lock)
-    except BaseException:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        lock = _open()
+        try:
+            if _is_alone(lock, deadline):
+                return lock
+        except BaseException:
+            lock.close()
+            raise
         lock.close()
-        raise
-    return lock
+        while others := _locks():
+            _clear(others, deadline)
 
 
-def _clear(lock: socket.socket) -> None:
-    """Return once nobody else has a lock, if need be by ending engines that were left."""
-    holders: list[Holder] = []
-    for _ in range(_TIMES):
-        others = _others(lock)
-        if not others:
-            return
-        # An engine that has ended since it was listed is in the list no more the next time.
-        holders = find_holders(others)
-        left = orphans(holders)
-        if holders and not left:
-            break
-        for each in left:
-            _end(each)
-        time.sleep(_PAUSE_SECONDS)
-    raise NodeTakenError(_taken(holders))
+def _is_alone(lock: socket.socket, deadline: float) -> bool:
+    """Return True once there is no other lock, False if another one goes first."""
+    mine = os.fstat(lock.fileno()).st_ino
+    while others := _locks() - {mine}:
+        if min(others) < mine:
+            return False
+        _clear(others, deadline)
+    return True
+
+
+def _clear(inodes: Iterable[int], deadline: float) -> None:
+    """Take a step towards a node without these locks: end engines that were left, or wait.
+
+    Raises NodeTakenError if a speaker runs, or if time is up.
+    """
+    # An engine that has ended since it was listed is in the list no more the next time.
+    holders = find_holders(inodes)
+    left = orphans(holders)
+    runs = not left and any(each.role == "engine" for each in holders)
+    if runs or time.monotonic() > deadline:
+        raise NodeTakenError(_taken(holders))
+    for each in left:
+        _end(each)
+    time.sleep(_PAUSE_SECONDS)
 
 
 def lock_inodes(listing: str, interface: int = _LOOPBACK_INDEX) -> set[int]:
@@ -124,15 +142,15 @@ def find_holders(inodes: Iterable[int]) -> list[Holder]:
 
 def _open() -> socket.socket:
     # Protocol 0 receives nothing; binding names what shows in the list. Its buffer takes nothing:
-    # on loopback there are no such packets, and whoever made some could fill no more than this.
+    # on loopback there are no such packets, and if there were they could fill no more than this.
     lock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     lock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     lock.bind((_LOOPBACK, LOCK_PROTOCOL))
     return lock
 
 
-def _others(lock: socket.socket) -> set[int]:
-    return lock_inodes(_PACKET_SOCKETS.read_text("ascii")) - {os.fstat(lock.fileno()).st_ino}
+def _locks() -> set[int]:
+    return lock_inodes(_PACKET_SOCKETS.read_text("ascii"))
 
 
 def _holder(directory: Path) -> Holder:

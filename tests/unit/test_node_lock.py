@@ -15,17 +15,17 @@ sk               RefCnt Type Proto  Iface R Rmem   User   Inode
 
 
 def test_locks_are_found_among_all_packet_sockets() -> None:
-    """By protocol and interface, whether loopback is up or not, whoever made them."""
+    """By protocol and interface, whether loopback is up or not, of any user."""
     assert lock_inodes(_LISTING) == {12, 13}
 
 
 def test_no_packet_sockets() -> None:
-    """An empty list names nobody."""
+    """An empty list has no lock."""
     assert lock_inodes("sk RefCnt Type Proto Iface R Rmem User Inode\n") == set()
 
 
 def test_an_engine_without_its_supervisor_was_left() -> None:
-    """Its parent is somebody who has no lock."""
+    """Its parent has no lock."""
     left = Holder(pid=20, parent=1, role="engine")
     assert orphans([left]) == [left]
 
@@ -38,7 +38,7 @@ def test_an_engine_with_its_supervisor_is_another_speaker() -> None:
     assert orphans([supervisor, Holder(pid=30, parent=1, role="engine")]) == []
 
 
-def test_whoever_else_holds_it_is_left_alone() -> None:
+def test_other_programs_are_left_alone() -> None:
     """Only an engine of ours is known to be harmless to kill."""
     assert orphans([Holder(pid=20, parent=1, role="tcpdump")]) == []
     assert orphans([]) == []
