@@ -16,6 +16,7 @@ from vip_common.timestamps import parsed
 from vip_model.vocabulary import GateState
 from vip_speaker.messages import (
     ForeignRouter,
+    HeardNode,
     RouterStatus,
     Status,
     StatusRequest,
@@ -26,7 +27,7 @@ from vip_speaker.messages import (
 _TIMEOUT_SECONDS = 3.0
 _READ_BYTES = 1 << 16
 _STRANGERS_SHOWN = 8
-_SHOWN = ("node", "virtualRouters", "foreign", "neighbours", "drops", "turns")
+_SHOWN = ("node", "virtualRouters", "foreign", "watched", "neighbours", "drops", "turns")
 _HEADERS = (
     "NAME",
     "ADDRESS",
@@ -111,6 +112,8 @@ def table(status: Status, now: datetime) -> str:
         lines += [f"  {each.name} ({each.interface}): {each.message}" for each in status.neighbours]
     if status.foreign:
         lines += ["", f"Virtual routers of others on the link: {_strangers(status.foreign)}"]
+    if status.watched:
+        lines += ["", f"Nodes that are called unreachable: {_watched(status.watched)}"]
     if status.drops:
         drops = ", ".join(f"{reason} {count}" for reason, count in sorted(status.drops.items()))
         lines += ["", f"Packets dropped that belong to no virtual router here: {drops}"]
@@ -132,6 +135,10 @@ def _strangers(foreign: Sequence[ForeignRouter]) -> str:
     ]
     more = len(foreign) - len(shown)
     return ", ".join([*shown, *([f"and {more} more"] if more else [])])
+
+
+def _watched(nodes: Iterable[HeardNode]) -> str:
+    return ", ".join(f"{each.node} ({'heard' if each.heard else 'silent'})" for each in nodes)
 
 
 def _row(router: RouterStatus, now: datetime) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from functools import partial
 
 from support.cluster_agent import NODE, cluster_agent, until
 from support.cluster_scene import Scene, a_scene, pods_gate
@@ -16,7 +17,7 @@ from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.objects import make_node
 from vip_model.vocabulary import Family
 from vip_speaker.agent.kubernetes.heartbeat import APPLIED_REVISION, lease_name
-from vip_speaker.messages import ForeignRouter, StatusRequest
+from vip_speaker.messages import ForeignRouter, HeardNode, StatusRequest, WatchedNode
 
 ROLES = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -158,6 +159,44 @@ async def test_strangers_are_reported_at_once(api: ControlPlane, namespace: str)
 
     assert found == [{"interface": "eth0", "virtualRouterID": 77, "source": "192.0.2.77"}]
     assert before == after
+
+
+def watched_by(scene: Scene) -> list[WatchedNode]:
+    """Return whom the engine is to watch."""
+    desired = scene.engine.desired
+    return [] if desired is None else desired.watch
+
+
+def reports(scene: Scene, word: list[dict[str, object]]) -> bool:
+    """Return whether that is what the Speaker says of watched nodes."""
+    return bool(scene.speaker().get("watched") == word)
+
+
+async def test_unreachable_nodes_are_watched_and_reported(
+    api: ControlPlane, namespace: str
+) -> None:
+    """The mark reaches the engine, and each change of its word the Speaker, at once."""
+    make_node(api.api, NODE, "192.0.2.1")
+    source = {"family": "IPv4", "address": "192.0.2.2"}
+    listed = [
+        {"node": NODE, "slot": 0, "priority": 254},
+        {"node": "n2", "slot": 1, "priority": 251, "sources": [source], "unreachable": True},
+    ]
+    async with a_scene(api, namespace) as scene:
+        await scene.create_router(NODE, "n2")
+        await scene.runs()
+        await scene.edit_router(candidates=listed)
+        watched = await until("the request", lambda: watched_by(scene))
+        for heard in (True, False):
+            scene.engine.hear_nodes(HeardNode(node="n2", heard=heard))
+            # The engine is asked every 2 s anyway: sooner than that means that it was heard.
+            word: list[dict[str, object]] = [{"node": "n2", "heard": heard}]
+            await until("the word", partial(reports, scene, word), 1.5)
+        scene.engine.hear_nodes()
+        await until("no word", partial(reports, scene, []), 1.5)
+
+    assert [each.node for each in watched] == ["n2"]
+    assert [each.address for each in watched[0].sources] == ["192.0.2.2"]
 
 
 async def test_an_idle_agent_writes_nothing_but_its_lease(

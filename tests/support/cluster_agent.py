@@ -23,6 +23,8 @@ from vip_speaker.messages import (
     Desired,
     ForeignRouter,
     ForeignRouters,
+    HeardNode,
+    HeardNodes,
     InterfaceReport,
     RouterStatus,
     Status,
@@ -53,6 +55,7 @@ class PlayedEngine(FakeEngine):
         self.times: list[float] = []
         self._states: dict[str, tuple[str, str]] = {}
         self._foreign: list[ForeignRouter] = []
+        self._watched: list[HeardNode] = []
 
     @property
     def desired(self) -> Desired | None:
@@ -97,6 +100,11 @@ class PlayedEngine(FakeEngine):
         self._foreign = list(foreign)
         self.send(ForeignRouters(foreign=self._foreign))
 
+    def hear_nodes(self, *nodes: HeardNode) -> None:
+        """Change what is known of watched nodes and say so."""
+        self._watched = list(nodes)
+        self.send(HeardNodes(nodes=self._watched))
+
     def _hear(self, message: ToEngine, writer: asyncio.StreamWriter) -> None:
         self.times.append(time.monotonic())
         if isinstance(message, StatusRequest):
@@ -113,6 +121,7 @@ class PlayedEngine(FakeEngine):
             virtual_routers=[self._router(each.name) for each in routers],
             interfaces=[ETH0],
             foreign=self._foreign,
+            watched=self._watched,
         )
 
     def _router(self, name: str) -> RouterStatus:

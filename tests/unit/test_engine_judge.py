@@ -15,21 +15,26 @@ from vip_speaker.engine.compile import election_config
 from vip_speaker.engine.judge import (
     ADVERTS_PER_SECOND_MAX,
     INSTANCES_MAX,
+    WATCHED_MAX,
     adverts_per_second,
     judge_desired,
 )
 from vip_speaker.engine.placement import place
 from vip_speaker.engine.strangers import ours
+from vip_speaker.engine.watching import watched
 from vip_speaker.messages import (
     Desired,
     DesiredGate,
     DesiredInstance,
     DesiredRouter,
     KnownRouter,
+    WatchedNode,
+    WatchedSource,
     decode_to_engine,
     encode,
 )
 
+SOURCE = WatchedSource(address="192.0.2.12", near="192.0.2.100")
 GOOD = router("192.0.2.100", name="vip.default.good", display_name="default/good")
 
 
@@ -100,6 +105,7 @@ def test_what_is_sound_is_handed_on_unchanged() -> None:
         ],
         retired=["vip.a.c"],
         known=[KnownRouter(family=Family.IPV4, virtual_router_id=9, sources=["192.0.2.12"])],
+        watch=[WatchedNode(node="n2", sources=[SOURCE])],
     )
     judgement = judge_desired(desired, {})
     assert (judgement.desired, judgement.refused) == (desired, {})
@@ -119,6 +125,34 @@ def test_virtual_routers_elsewhere_that_cannot_exist_are_left_out() -> None:
     bad = KnownRouter(family=Family.IPV4, virtual_router_id=9, sources=["n2"])
     judgement = judge_desired(Desired(node="n1", known=[bad, good]), {})
     assert judgement.desired.known == [good]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"node": ""},
+        {"sources": []},
+        {"sources": [SOURCE] * 65},
+        {"sources": [WatchedSource(address="n2", near="192.0.2.100")]},
+        {"sources": [WatchedSource(address="fe80::1%eth0", near="fe80::2")]},
+        {"sources": [WatchedSource(address="192.0.2.12", near="")]},
+        {"sources": [WatchedSource(address="192.0.2.12", near="::1", interfaces=["*a" * 5000])]},
+        {"advertisement_interval_milliseconds": 0},
+    ],
+)
+def test_nodes_that_cannot_be_watched_are_left_out(changes: dict[str, Any]) -> None:
+    """Neither can what is to be asked of them harm."""
+    good = WatchedNode(node="n2", sources=[SOURCE])
+    bad = msgspec.structs.replace(good, **changes)
+    judgement = judge_desired(Desired(node="n1", watch=[bad, good]), {})
+    assert judgement.desired.watch == [good]
+
+
+def test_so_many_nodes_are_watched() -> None:
+    """As many as are reported."""
+    nodes = [WatchedNode(node=f"n{each}", sources=[SOURCE]) for each in range(300)]
+    judgement = judge_desired(Desired(node="n1", watch=nodes), {})
+    assert judgement.desired.watch == nodes[:WATCHED_MAX]
 
 
 def _many(count: int, interval: int) -> list[DesiredRouter]:
@@ -246,6 +280,17 @@ _DESIRED = st.builds(
             max_size=2,
         ),
     ),
+    watch=st.lists(
+        st.builds(
+            WatchedNode,
+            node=_TEXT,
+            sources=st.lists(
+                st.builds(WatchedSource, address=_TEXT, interfaces=_TEXTS, near=_TEXT), max_size=2
+            ),
+            advertisement_interval_milliseconds=_INT,
+        ),
+        max_size=2,
+    ),
 )
 
 
@@ -267,6 +312,8 @@ def test_whatever_is_sent_runs_or_is_refused(desired: Desired, more: list[Desire
         if placement.placed:
             election_config(one, placement.placed)
     ours(judgement.desired, judgement.desired.routers)
+    for node in judgement.desired.watch:
+        watched(view(), node)
     assert decode_to_engine(encode(judgement.desired)) == judgement.desired
     again = judge_desired(judgement.desired, {})
     assert (again.desired, again.refused) == (judgement.desired, {})

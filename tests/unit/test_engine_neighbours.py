@@ -220,3 +220,17 @@ def test_people_and_programs_read_it() -> None:
         if sample.name == "vip_speaker_neighbour_problems"
     }
     assert found["shop/web", "OtherVersion"] == 1
+
+
+def test_when_a_neighbour_was_heard_last(neighbours: Neighbours) -> None:
+    """The newest of its adverts in our version, and the hardware address that it came from."""
+    first, second = bytes(6), bytes(5) + b"\x01"
+    neighbours.know(0, [mine(VIP), mine(OTHER, virtual_router_id=52)])
+    for at_ns, mac, vrid in ((1, first, 51), (2, first, 52), (3, second, 51)):
+        heard = advert(VIP if vrid == 51 else OTHER, virtual_router_id=vrid)
+        neighbours.hear(at_ns, heard._replace(mac=mac))
+    neighbours.hear(4, advert(VIP, protocol=2))
+
+    assert neighbours.last_heard(2, N2) == (3, second)
+    assert neighbours.last_heard(3, N2) is None
+    assert neighbours.last_heard(2, ip_address("192.0.2.13")) is None

@@ -231,6 +231,7 @@ async def test_status_prints_json_for_programs(
         "node": "n1",
         "virtualRouters": [],
         "foreign": [],
+        "watched": [],
         "neighbours": [],
         "drops": {},
         "turns": None,

@@ -15,17 +15,19 @@ import msgspec
 
 from vip_model.vocabulary import Family
 from vip_speaker.engine.chores import run_to_end
-from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter
+from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter, WatchedNode
 
 # What one engine carries: docs/performance.md, "How much a node carries".
 ADVERTS_PER_SECOND_MAX = 10_000
 INSTANCES_MAX = 1024
+WATCHED_MAX = 256
 
 _INTERVAL_MILLISECONDS = range(10, 40_951, 10)
 _ADDRESSES = range(1, 256)  # RFC 9568 §5.2.5
 _INSTANCES = range(1, 65)
 _GATES = range(257)
 _PATTERNS = range(65)
+_SOURCES = range(1, 65)
 _SECONDS = range(7 * 86_400 + 1)
 _SMALL = range(1 << 16)
 _NAME_BYTES = range(1, 513)
@@ -100,6 +102,7 @@ def judging(
         desired,
         routers=[*sound.values(), *kept],
         known=None if desired.known is None else [one for one in desired.known if _is_sound(one)],
+        watch=[one for one in desired.watch if _can_be_watched(one)][:WATCHED_MAX],
     )
     return Judgement(accepted, refused)
 
@@ -223,6 +226,24 @@ def _is_sound(known: KnownRouter) -> bool:
         _check_number("The VRID", known.virtual_router_id, range(1, 256))
         for text in known.sources or ():
             _address(text, known.family)
+    except _BadRouterError:
+        return False
+    return True
+
+
+def _can_be_watched(node: WatchedNode) -> bool:
+    """Whether a node is named, and asked at addresses that can exist."""
+    try:
+        _check_text("The name", node.node, _NAME_BYTES)
+        _check_number("The number of sources", len(node.sources), _SOURCES)
+        interval = node.advertisement_interval_milliseconds
+        _check_number("The advertisement interval", interval, _INTERVAL_MILLISECONDS)
+        for source in node.sources:
+            _check_number("The number of interfaces", len(source.interfaces), _PATTERNS)
+            for pattern in source.interfaces:
+                _check_text("The pattern of an interface", pattern, _TEXT_BYTES)
+            for text in (source.address, source.near):
+                _address(text, Family.IPV6 if ":" in text else Family.IPV4)
     except _BadRouterError:
         return False
     return True

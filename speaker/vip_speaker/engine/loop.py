@@ -25,6 +25,7 @@ from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
 from vip_speaker.engine.strangers import Strangers, ours
 from vip_speaker.engine.turns import TurnMeter
+from vip_speaker.engine.watching import Watching
 from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.addresses import AddressWorker, DumpResult
 from vip_speaker.linux.monitor import Monitor
@@ -89,6 +90,7 @@ class Engine:
         self._strangers = Strangers()
         self._foreign: list[ForeignRouter] = []
         self._reception = Reception(self._node, self._fleet, self._strangers)
+        self._watching = Watching(self._selector, self._node, self._reception, self._chores)
         self._agenda = Agenda()
         self._events: list[tuple[selectors.SelectorKey, int]] = []
         self._desired = Desired(node=settings.node)
@@ -154,6 +156,7 @@ class Engine:
             router.close()
         self._ears.close()
         self._opener.close()
+        self._watching.close()
         self._worker.close()
         self._monitor.close()
         self._node.state_file.close()
@@ -294,6 +297,7 @@ class Engine:
         if reports != self._reported:
             self._reported = reports
             self._server.publish(Interfaces(interfaces=reports))
+        self._watching.look()
         self._ears.listen(self._monitor.view.listening_places())
         indexes = {link.index for link in self._monitor.view.links}
         self._strangers.keep_interfaces(boottime_ns(), indexes)
@@ -331,6 +335,7 @@ class Engine:
         self._refused = judgement.refused
         self._desired = judgement.desired
         self._fleet.apply(self._desired)
+        self._watching.watch(self._desired.watch)
         self._know_ours()
 
     def _proceed(self, until_ns: int | None) -> None:
@@ -390,4 +395,5 @@ class Engine:
             foreign=self._foreign,
             turns=self._meter.message(),
             neighbours=self._reception.watch.complaints,
+            watched=self._watching.found,
         )

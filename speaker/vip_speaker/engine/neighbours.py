@@ -28,6 +28,7 @@ class Advert(NamedTuple):
         virtual_router_id: its VRID.
         protocol: version of VRRP, 2 or 3.
         addresses: what it announces.
+        mac: hardware address that it came from.
     """
 
     ifindex: int
@@ -35,6 +36,7 @@ class Advert(NamedTuple):
     virtual_router_id: int
     protocol: int
     addresses: tuple[Address, ...]
+    mac: bytes = b""
 
 
 class Announced(NamedTuple):
@@ -86,11 +88,19 @@ class Limits:
     in_all: int = 256
 
 
+class LastHeard(NamedTuple):
+    """When a neighbour sent an advert last, and from which hardware address."""
+
+    at_ns: int
+    mac: bytes
+
+
 @dataclass(slots=True)
 class _Seen:
     """What a neighbour said last, and what is wrong with it since when."""
 
     addresses: tuple[Address, ...]
+    mac: bytes
     complaints: tuple[Complaint, ...]
     since_ns: int
     last_ns: int
@@ -127,7 +137,7 @@ class Neighbours:
         }
         self._owners = {(each.ifindex, one): each for each in mine for one in each.addresses}
         for key, seen in list(self._seen.items()):
-            self._judge(now, Advert(*key, seen.addresses), seen.last_ns)
+            self._judge(now, Advert(*key, seen.addresses, seen.mac), seen.last_ns)
         self.review(now)
 
     def hear(self, now: int, advert: Advert) -> None:
@@ -136,11 +146,20 @@ class Neighbours:
         if seen is None or seen.addresses != advert.addresses:
             self._judge(now, advert, now)
             return
-        seen.last_ns = now
+        seen.last_ns, seen.mac = now, advert.mac
         if seen.complaints and not seen.settled:
             seen.settled = now - seen.since_ns >= self._limits.settling_ns
             if seen.settled:
                 self._review_by(now)
+
+    def last_heard(self, ifindex: int, source: Address) -> LastHeard | None:
+        """Return the newest of what is remembered of a neighbour that speaks as we do."""
+        found = [
+            LastHeard(seen.last_ns, seen.mac)
+            for key, seen in self._seen.items()
+            if key[:2] == (ifindex, source) and key[3] == _OUR_PROTOCOL
+        ]
+        return max(found, default=None)
 
     def review(self, now: int) -> None:
         """Forget who is silent and make the list anew."""
@@ -169,6 +188,7 @@ class Neighbours:
             self._review_by(now)
         self._seen[advert[:4]] = _Seen(
             advert.addresses,
+            advert.mac,
             complaints,
             since_ns=before.since_ns if before is not None and same else now,
             last_ns=last_ns,

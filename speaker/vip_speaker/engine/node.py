@@ -17,7 +17,7 @@ from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import AddressWorker
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredRouter, Transition, Verdict
+from vip_speaker.messages import DesiredRouter, HeardNodes, Transition, Verdict
 from vip_speaker.vrrp.actions import StateChanged
 from vip_speaker.vrrp.config import Address
 
@@ -36,7 +36,7 @@ class Node:
         state_file: what the next life of the engine must know.
         directory: whom an advert is for.
         dependencies: whom a change of links or addresses concerns.
-        publish: tells subscribers of a transition.
+        publish: tells subscribers of what has changed.
         started_ns: when this engine started.
         verdicts: the agent's last verdicts, by router and gate.
         verdicts_stale: nothing was heard of the agent for long.
@@ -48,7 +48,7 @@ class Node:
     probes: ProbeSockets
     monitor: Monitor
     state_file: StateFile
-    publish: Callable[[Transition], None]
+    publish: Callable[[Transition | HeardNodes], None]
     directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
     started_ns: int = field(default_factory=boottime_ns)
     dependencies: Dependencies = field(default_factory=Dependencies)

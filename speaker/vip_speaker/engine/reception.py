@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.neighbour_watch import NeighbourWatch
@@ -31,6 +32,8 @@ class Reception:
         self._fleet = fleet
         self._strangers = strangers
         self.watch = NeighbourWatch(fleet, node.monitor)
+        # Is told of every advert and its interface, while nodes are watched.
+        self.witness: Callable[[int, Packet], None] | None = None
         self._logged: dict[tuple[str, str], int] = {}
         self.drops: Counter[str] = Counter()
 
@@ -43,6 +46,8 @@ class Reception:
                 self._hear_version_2(index, packet)
             self._drop(index, packet, error.reason, error.detail)
             return None
+        if self.witness is not None:
+            self.witness(index, packet)
         advertisement = decoded.advertisement
         virtual_router_id = advertisement.virtual_router_id
         self._compare(index, packet, virtual_router_id, 3, advertisement.addresses)
@@ -84,7 +89,8 @@ class Reception:
     ) -> None:
         """Compare what a neighbour announces with what we do."""
         if not self._node.view.is_own(packet.source):
-            advert = Advert(index, packet.source, virtual_router_id, protocol, addresses)
+            source, mac = packet.source, packet.mac
+            advert = Advert(index, source, virtual_router_id, protocol, addresses, mac)
             self.watch.neighbours.hear(packet.received_ns, advert)
 
     def _hear_version_2(self, index: int, packet: Packet) -> None:

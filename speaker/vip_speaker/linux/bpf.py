@@ -229,6 +229,30 @@ def probe_answers(version: int, index: int) -> bytes:
     )
 
 
+def echo_answers(version: int, index: int) -> bytes:
+    """Return a program for ICMP echo replies, in packets that start with their IP header.
+
+    IPv4 options are only in answers to questions that have them.
+    """
+    if version == 4:
+        return _assemble(
+            [
+                *_received_on(index),
+                _Check(_LOAD_BYTE, 0, _JUMP_EQUAL, 0x45),
+                _Check(_LOAD_HALF, 6, _JUMP_SET, 0x3FFF, wanted=False),
+                _Check(_LOAD_BYTE, 9, _JUMP_EQUAL, 1),
+                _Check(_LOAD_BYTE, 20, _JUMP_EQUAL, 0),
+            ]
+        )
+    return _assemble(
+        [
+            *_received_on(index),
+            _Check(_LOAD_BYTE, 6, _JUMP_EQUAL, 58),
+            _Check(_LOAD_BYTE, 40, _JUMP_EQUAL, 129),
+        ]
+    )
+
+
 def attach(sock: socket.socket, program: bytes) -> None:
     """Make the kernel run this program on every packet before it is queued."""
     memory = array.array("B", program)

@@ -68,6 +68,7 @@ class Packet(NamedTuple):
         hop_limit: TTL or Hop Limit; RFC 9568 §7.1 demands 255.
         received_ns: when it arrived, CLOCK_BOOTTIME; when it was read, for the few ms that the
             kernel needs to begin with stamping after the first socket asked for it.
+        mac: hardware address that it came from.
     """
 
     payload: bytes
@@ -75,6 +76,7 @@ class Packet(NamedTuple):
     destination: Address
     hop_limit: int
     received_ns: int
+    mac: bytes = b""
 
 
 def open_raw(family: int, kind: int, protocol: int) -> socket.socket:
@@ -274,7 +276,7 @@ class AdvertReceiver(_Closing):
 
         Call again while there may be more: the selector says so.
         """
-        raw: list[bytes] = []
+        raw: list[tuple[bytes, bytes]] = []
         stamps: list[int | None] = []
         emptied = False
         for _ in range(limit):
@@ -282,20 +284,20 @@ class AdvertReceiver(_Closing):
             if received is None:
                 emptied = True
                 break
-            raw.append(received[0])
-            stamps.append(received[1])
+            raw.append(received[:2])
+            stamps.append(received[2])
         self.emptied = emptied
         arrivals = self._stamps.convert(stamps, emptied=emptied)
         packets = []
-        for data, received_ns in zip(raw, arrivals, strict=True):
+        for (data, mac), received_ns in zip(raw, arrivals, strict=True):
             datagram = ip_header.parse(self._family, data)
             if datagram is None:
                 self.malformed += 1
             else:
-                packets.append(Packet(*datagram, received_ns))
+                packets.append(Packet(*datagram, received_ns, mac))
         return packets
 
-    def _receive_one(self) -> tuple[bytes, int | None] | None:
+    def _receive_one(self) -> tuple[bytes, bytes, int | None] | None:
         try:
             received = self._socket.recvmsg(_PACKET_BYTES, _ANCILLARY_BYTES)
         except BlockingIOError:
@@ -305,8 +307,8 @@ class AdvertReceiver(_Closing):
                 raise
             # Said once when the interface goes down; what was queued before is still there.
             return self._receive_one()
-        data, ancillary, flags, _ = received
-        return b"" if flags & socket.MSG_TRUNC else data, _stamp(ancillary)
+        data, ancillary, flags, (*_, mac) = received
+        return b"" if flags & socket.MSG_TRUNC else data, mac, _stamp(ancillary)
 
 
 def _stamp(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:

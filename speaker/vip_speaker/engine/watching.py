@@ -1,0 +1,172 @@
+"""Watches nodes that are called unreachable: whom to ask, what is heard, and who is told.
+
+Asking is another thread's; here only what it found is put together, and a change is published.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+
+from vip_speaker.engine.asker import Asker, Question
+from vip_speaker.engine.chores import Chores
+from vip_speaker.engine.clock import boottime_ns
+from vip_speaker.engine.evidence import Evidence, Target, Watched
+from vip_speaker.engine.node import Node
+from vip_speaker.engine.reception import Reception
+from vip_speaker.linux.choice import Candidate, candidates, unusable
+from vip_speaker.linux.sockets import Packet
+from vip_speaker.linux.view import NetworkView
+from vip_speaker.messages import HeardNode, HeardNodes, WatchedNode, WatchedSource
+from vip_speaker.vrrp.config import Address
+from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, address_lifetime_seconds
+
+# Addresses that are asked once a second; nodes beyond that are left out.
+_TARGETS_MAX = 1024
+
+_log = logging.getLogger("engine")
+
+
+class Watching:
+    """Joins what is to be watched, links, adverts and answers."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        node: Node,
+        reception: Reception,
+        chores: Chores,
+    ) -> None:
+        """Watch nobody yet.
+
+        Args:
+            selector: woken by answers.
+            node: links and addresses, and who is told of a change.
+            reception: tells of adverts.
+            chores: where it is found out whom to ask.
+        """
+        self._node = node
+        self._reception = reception
+        self._chores = chores
+        self._wanted: list[WatchedNode] = []
+        self._is_planned = False
+        self._evidence = Evidence()
+        self._macs: dict[Target, bytes] = {}
+        self._asker = Asker()
+        self.found: list[HeardNode] = []
+        selector.register(self._asker, selectors.EVENT_READ, lambda _mask: self._take_events())
+
+    def watch(self, nodes: list[WatchedNode]) -> None:
+        """Watch these nodes from now on, and no others."""
+        if nodes != self._wanted:
+            self._wanted = nodes
+            self._is_planned = False
+            self.look()
+
+    def look(self) -> None:
+        """Find out anew whom to ask where: nodes, links or hardware addresses are others."""
+        if self._is_planned or not (self._wanted or self._reception.witness):
+            return
+        # One chore too many is one that has to wait; the next event asks again.
+        with contextlib.suppress(ValueError):
+            self._chores.add(self._plan(self._wanted))
+            self._is_planned = True
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self._asker.close()
+
+    def _plan(self, wanted: list[WatchedNode]) -> Iterator[None]:
+        self._is_planned = False  # what changes from here on needs another look
+        nodes: dict[str, Watched] = {}
+        left = _TARGETS_MAX
+        for node in wanted:
+            found = watched(self._node.view, node)
+            left -= len(found.targets)
+            if left >= 0:
+                nodes[node.node] = found
+            yield
+        self._begin(nodes)
+
+    def _begin(self, nodes: dict[str, Watched]) -> None:
+        added = self._evidence.watch(nodes)
+        targets = frozenset().union(*(node.targets for node in nodes.values()))
+        self._macs = {target: mac for target, mac in self._macs.items() if target in targets}
+        for target in added:
+            heard = self._reception.watch.neighbours.last_heard(*target)
+            if heard is not None:
+                self._evidence.hear(heard.at_ns, target)
+                self._macs[target] = heard.mac
+        self._reception.witness = self._hear if nodes else None
+        self._asker.ask(_questions(self._node.view, targets, self._macs))
+        self._show()
+
+    def _hear(self, index: int, packet: Packet) -> None:
+        target = Target(index, packet.source)
+        if self._evidence.hear(packet.received_ns, target) and packet.mac != self._macs.get(target):
+            self._macs[target] = packet.mac
+            self.look()
+
+    def _take_events(self) -> None:
+        for event in self._asker.events():
+            self._evidence.take(event)
+        self._show()
+
+    def _show(self) -> None:
+        words = self._evidence.words(boottime_ns())
+        found = [HeardNode(node=name, heard=heard) for name, heard in words.items()]
+        if found == self.found:
+            return
+        before = {each.node: each.heard for each in self.found}
+        for each in found:
+            if each.heard != before.get(each.node):
+                does = "is there" if each.heard else "neither sends adverts nor answers"
+                _log.info("Node %s, which is called unreachable, %s", ascii(each.node), does)
+        self.found = found
+        self._node.publish(HeardNodes(nodes=found))
+
+
+def watched(view: NetworkView, node: WatchedNode) -> Watched:
+    """Return where a node can be asked from here, and how long its addresses live. Pure."""
+    interval_ns = node.advertisement_interval_milliseconds * MILLISECOND_NS
+    lifetime_ns = address_lifetime_seconds(interval_ns) * SECOND_NS
+    return Watched(tuple(_places(view, node.sources)), lifetime_ns)
+
+
+def _places(view: NetworkView, sources: Iterable[WatchedSource]) -> Iterator[frozenset[Target]]:
+    """Yield for each address of a node where it can be asked; nowhere, where no link will do."""
+    found: dict[Address, set[int]] = {}
+    for source in sources:
+        address = ip_address(source.address)
+        found.setdefault(address, set()).update(_links(view, source, address))
+    for address, indexes in found.items():
+        yield frozenset(Target(index, address) for index in indexes)
+
+
+def _links(view: NetworkView, source: WatchedSource, address: Address) -> Iterator[int]:
+    """Yield the interfaces that adverts from an address would come in on, as far as they work."""
+    usable = [
+        one.link.index
+        for one in _candidates(view, source)
+        if unusable(view, one.link, address.version) is None
+    ]
+    nearer = [index for index in usable if view.narrowest_subnet(index, address) is not None]
+    yield from nearer or usable
+
+
+def _candidates(view: NetworkView, source: WatchedSource) -> Iterable[Candidate]:
+    found = candidates(view, source.interfaces, [ip_address(source.near)])
+    return () if isinstance(found, str) else found
+
+
+def _questions(
+    view: NetworkView, targets: Iterable[Target], macs: dict[Target, bytes]
+) -> Iterator[Question]:
+    for target in targets:
+        index, version = target.ifindex, target.address.version
+        source = view.primary_ipv4(index) if version == 4 else view.link_local_ipv6(index)
+        if source is not None:
+            yield Question(target, source, macs.get(target))
