@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.operator_stand import Stand, operator_stand
-from vip_kube.kinds import SERVICES
+from vip_kube.kinds import NODES, SERVICES
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.objects import make_service
 from vip_lab.wait import until
@@ -68,3 +68,39 @@ def test_a_service_shows_the_families_that_it_has(stand: Stand) -> None:
     stand.api.patch(SERVICES, "nginx", single, stand.namespace)
     await_ingress(stand, IPV4)
     await_said(stand, IPV6, said=True)
+
+
+def node_addresses(stand: Stand, node: str, *addresses: str) -> None:
+    """Report the addresses of a Node as its kubelet would."""
+    listed = [{"type": "InternalIP", "address": each} for each in addresses]
+    patch = {"status": {"addresses": listed}}
+    stand.api.patch(NODES, node, patch, subresource="status")
+
+
+def test_a_virtual_address_that_a_kubelet_takes_for_its_own_stays(stand: Stand) -> None:
+    """Neither the report of the Node, nor a move, nor a restart takes it from the Service."""
+    stand.apply("web", IPV4, **REF)
+    await_ingress(stand, IPV4)
+    stand.speakers.acknowledge()
+    stand.speakers.claim("n2", stand.router_name("web"))
+    stand.await_condition("web", "Bound", "True")
+    node_addresses(stand, "n2", IPV4, "192.0.2.2")
+    stand.await_event("web", "Advice", "start the kubelet of n2 with --node-ip")
+    stand.speakers.claim("n2")
+    stand.speakers.claim("n3", stand.router_name("web"))
+    stand.await_event("web", "Moved", "n3")
+    stand.operator.stop()
+    stand.operator.start_and_wait()
+    stand.speakers.claim("n3")
+    stand.speakers.claim("n1", stand.router_name("web"))
+    stand.await_event("web", "Moved", "n1")
+    await_ingress(stand, IPV4)
+
+
+def test_an_address_of_a_node_is_never_shown(stand: Stand) -> None:
+    """A VirtualIP of what a Node has already is refused, and its Service shows nothing."""
+    node_addresses(stand, "n2", "192.0.2.77")
+    stand.apply("web", "192.0.2.77", **REF)
+    stand.await_condition("web", "Accepted", "False")
+    stand.apply("other", IPV4, **REF)
+    await_ingress(stand, IPV4)

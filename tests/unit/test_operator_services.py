@@ -10,7 +10,7 @@ import pytest
 from support.operator_facts import WEB, Cluster, events, ingresses, service, unreadable
 from support.resources import node, speaker
 from vip_model.resources.speaker import Speaker
-from vip_model.vocabulary import Family
+from vip_model.vocabulary import Family, Reason
 from vip_operator.core.changes import SetIngress
 from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
 
@@ -356,3 +356,35 @@ def test_a_link_local_address_is_not_shown() -> None:
     cluster = Cluster(services=[service()])
     cluster.declare(addresses=["fe80::100", "2001:db8::100"], **REF)
     assert shown(cluster) == ("2001:db8::100",)
+
+
+# --- virtual addresses that nodes take for their own ---------------------------------------------
+
+
+def advice_about(cluster: Cluster) -> list[str]:
+    """Return what a new operator tells by events Advice."""
+    found = events(cluster.round(StatusKeeper()))
+    return [each.message for each in found if each.reason == Reason.ADVICE]
+
+
+def test_the_kubelet_that_takes_a_virtual_address_is_named() -> None:
+    """An event names the node and the setting of its kubelet, once."""
+    cluster, keeper = Cluster(services=[service()]), StatusKeeper()
+    cluster.declare(**REF)
+    cluster.round(keeper)
+    cluster.nodes = (node("n2", {}, "192.0.2.100"),)
+    told = [each.message for _ in range(3) for each in events(cluster.round(keeper))]
+    (text,) = [each for each in told if "--node-ip" in each]
+    assert text.startswith("spec.addresses[0]: Node n2 lists 192.0.2.100 as its InternalIP")
+
+
+def test_a_node_that_has_a_virtual_address_of_its_own_is_named() -> None:
+    """Where the speaker reports it, the network configuration is to be mended."""
+    cluster = Cluster(services=[service()])
+    cluster.declare(**REF)
+    cluster.round(StatusKeeper())
+    cluster.speakers |= on_a_lan_of("192.0.2.100/24")
+    cluster.declare(**REF)
+    (text,) = (each for each in advice_about(cluster) if "spec.addresses[0]" in each)
+    assert "n9 has 192.0.2.100 of its own as well" in text
+    assert "--node-ip" not in text

@@ -248,3 +248,53 @@ def test_version() -> None:
     command = Path(sys.executable).parent / "vip-operator"
     run = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert run.stdout == f"vip-operator {__version__}\n"
+
+
+def load_balancer(name: str, families: tuple[str, ...] = ("IPv4",), **spec: Any) -> dict[str, Any]:
+    """Return a Service of our class as a file has it."""
+    fields = {
+        "type": "LoadBalancer",
+        "loadBalancerClass": "vip-operator.io/vip",
+        "ipFamilies": list(families),
+        **spec,
+    }
+    metadata = {"name": name, "namespace": "shop"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": fields}
+
+
+def test_what_services_are_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the plan of a cluster our Services are listed with their addresses; others are not."""
+    path = write(
+        tmp_path,
+        "cluster.yaml",
+        vip_document(addresses=["192.0.2.100", "2001:db8::100"], serviceRef={"name": "nginx"}),
+        load_balancer("nginx"),
+        load_balancer("idle"),
+        load_balancer("other", loadBalancerClass="example.com/other"),
+        *msgspec.to_builtins(lan(2)),
+    )
+    assert main(["plan", "-f", path]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("Services:")
+    assert lines[place + 1 : place + 4] == [
+        "  shop/nginx shows 192.0.2.100",
+        "  shop/idle shows no address",
+        "",
+    ]
+    assert any("Service nginx does not show 2001:db8::100" in each for each in lines)
+    assert main(["plan", "--json", "-f", path]) == 0
+    assert json.loads(capsys.readouterr().out)["services"] == [
+        {"name": "shop/nginx", "addresses": ["192.0.2.100"]},
+        {"name": "shop/idle", "addresses": []},
+    ]
+
+
+def test_services_are_nothing_to_hosts_without_kubernetes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without Speakers a Service is a document of another kind."""
+    path = write(tmp_path, "vip.yaml", vip_document(), load_balancer("nginx"))
+    main(["plan", "-f", path])
+    out = capsys.readouterr().out
+    assert "Services:" not in out
+    assert "Service shop/nginx" in out

@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Iterator
 
 from vip_model.planning.elections import Election
+from vip_model.planning.own_addresses import OwnAddresses
 from vip_model.resources.enums import UnlistedNodes
 from vip_model.resources.gate import CLUSTER_GATE_KINDS
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import MOST_ITEMS
+from vip_model.schema.addresses import normalised
 from vip_model.schema.limits import Finding
+from vip_model.schema.owner import owner_of
 from vip_model.timing import ladder
 from vip_model.vocabulary import FailureAction
 
@@ -70,6 +73,26 @@ def for_priorities(virtual_ip: VirtualIP) -> Iterator[Finding]:
                     f"with adverts every {interval} ms let them differ by {needed} or more"
                 ),
             )
+
+
+def for_own_addresses(virtual_ip: VirtualIP, own: OwnAddresses) -> Iterator[Finding]:
+    """Yield the virtual addresses that a node takes for its own, and what to change there."""
+    owner = owner_of(virtual_ip.spec.placement)
+    for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
+        node, listed = own.nodes.get(address), own.kubelets.get(address)
+        if node is None or node == owner:
+            continue
+        if listed is not None:
+            text = (
+                f"Node {node} lists {address} as its {listed}: start the kubelet of {node} with "
+                "--node-ip and an address of the node's own"
+            )
+        else:
+            text = (
+                f"{node} has {address} of its own as well: remove it from the network "
+                f"configuration of {node}, the speaker adds it where it is held"
+            )
+        yield f"spec.addresses[{number}]", text
 
 
 def for_documents(election: Election) -> Iterator[Finding]:

@@ -245,6 +245,9 @@ def _advise(election: Election, site: Site, claims: Claims, ledger: Ledger) -> N
         if site.inputs.static:
             for path, text in advice.for_static_mode(virtual_ip):
                 ledger.warn(virtual_ip, path, text)
+        else:
+            for path, text in advice.for_own_addresses(virtual_ip, claims.own):
+                ledger.warn(virtual_ip, path, text)
         missing = site.backends.missing_service(virtual_ip)
         if missing is not None:
             text = f"there is no Service {missing} in the namespace: create it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.errors import Problem
 from vip_model.schema.hosts import meant_by
 from vip_model.schema.parse import Parsed, parse_documents
+from vip_operator.core.known.kubernetes_objects import read_service
+from vip_operator.core.known.snapshot import ServiceObject
+from vip_operator.core.settings import LOAD_BALANCER_CLASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +77,21 @@ def dry_run(manifests: Reading) -> DryRun:
     """Return what the plan makes of manifests.
 
     With Speakers among them it is the plan of a cluster, with VirtualRouters as what was
-    allocated before; otherwise it is what hosts without Kubernetes would do.
+    allocated before and Services as they are; otherwise it is what hosts without Kubernetes
+    would do.
     """
-    parsed = parse_documents((each.origin, each.content) for each in manifests.documents)
+    documents = [(each.origin, each.content) for each in manifests.documents]
+    services, others = _services(documents)
+    parsed = parse_documents(others)
     in_cluster = bool(parsed.speakers or parsed.virtual_routers)
+    if not in_cluster:
+        services, parsed = [], parse_documents(documents)  # Services are nothing to such hosts
     virtual_ips, unclear = (parsed.virtual_ips, []) if in_cluster else named_as_documents(parsed)
     found = plan(
         PlanInputs(
             virtual_ips=virtual_ips,
             pools=parsed.pools,
+            services=[each.planned(LOAD_BALANCER_CLASS) for each in services] or None,
             nodes=parsed.nodes,
             speakers=parsed.speakers if in_cluster else None,
             allocated=parsed.virtual_routers if in_cluster else None,
@@ -93,6 +102,29 @@ def dry_run(manifests: Reading) -> DryRun:
     return DryRun(parsed, found, in_cluster, tuple(unclear), manifests.skipped)
 
 
+def _services(
+    documents: Iterable[tuple[str, object]],
+) -> tuple[list[ServiceObject], list[tuple[str, object]]]:
+    """Return the Services among documents, and the other documents."""
+    services, others = [], []
+    for origin, content in documents:
+        service = _read_service(content)
+        if service is None:
+            others.append((origin, content))
+        else:
+            services.append(service)
+    return services, others
+
+
+def _read_service(content: object) -> ServiceObject | None:
+    if not isinstance(content, dict) or content.get("kind") != "Service":
+        return None
+    try:
+        return read_service(content)
+    except msgspec.ValidationError:
+        return None  # it is listed among what is ignored
+
+
 def text(run: DryRun, node: str | None) -> str:
     """Return it for a person to read.
 
@@ -101,6 +133,8 @@ def text(run: DryRun, node: str | None) -> str:
         node: adds what this node is in each election.
     """
     blocks = [_election(router, run, node) for router in run.plan.virtual_routers]
+    if run.plan.ingress:
+        blocks.append(["Services:", *(f"  {line}" for line in _ingress(run.plan))])
     if run.problems:
         blocks.append(["Refused:", *(f"  {problem}" for problem in run.problems)])
         if not run.in_cluster:
@@ -119,6 +153,10 @@ def document(run: DryRun, node: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "virtualIPs": [_status(status) for status in run.plan.statuses],
         "virtualRouters": msgspec.to_builtins(run.plan.virtual_routers),
+        "services": [
+            {"name": f"{namespace}/{name}", "addresses": list(addresses)}
+            for (namespace, name), addresses in run.plan.ingress.items()
+        ],
         "problems": [_problem(problem) for problem in run.problems],
         "warnings": [_problem(warning) for warning in run.warnings],
         "ignored": list(run.parsed.ignored),
@@ -153,6 +191,11 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
     if node is not None:
         lines.append(f"  {about_node(router, run.name_in(router, node))}")
     return lines
+
+
+def _ingress(plan: Plan) -> Iterator[str]:
+    for (namespace, name), addresses in plan.ingress.items():
+        yield f"{namespace}/{name} shows {', '.join(addresses) or 'no address'}"
 
 
 def _title(router: VirtualRouter) -> str:

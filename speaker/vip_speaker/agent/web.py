@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
+from vip_model.schema.addresses import is_valid, parse_address
 from vip_speaker.agent import metrics
 from vip_speaker.agent.report import Report
+from vip_speaker.linux.netlink import NetlinkSocket
+from vip_speaker.linux.ownership import is_ours
 
 _BACKOFF_FIRST_SECONDS = 1.0
 _BACKOFF_LIMIT_SECONDS = 30.0
@@ -61,6 +65,7 @@ async def _listen(runner: web.AppRunner, address: str, host: str, port: int) -> 
     backoff = _BACKOFF_FIRST_SECONDS
     while True:
         try:
+            await asyncio.to_thread(_require_own, host)
             found = await asyncio.get_running_loop().create_server(protocols, host, port)
         except OSError as error:
             _log.error("%s, trying again in %.0f s", _why_not(error, address), backoff)
@@ -89,7 +94,33 @@ def _few(server: web.Server) -> Callable[[], asyncio.Protocol]:
     return connected
 
 
+class _VirtualAddressError(OSError):
+    """The address is one that a speaker has bound, and that moves."""
+
+
+def _require_own(host: str) -> None:
+    """Make sure that an address is the host's own, whatever the kernel would bind to.
+
+    Raises:
+        OSError: it is a virtual address, or none of this host's.
+    """
+    if not is_valid(host):
+        return  # a name, a loopback address, or every address
+    with NetlinkSocket() as kernel:
+        found = [each for each in kernel.dump_addresses() if each.address == parse_address(host)]
+    if any(is_ours(each) for each in found):
+        raise _VirtualAddressError
+    if not found:  # with ip_nonlocal_bind the kernel binds to what another host holds
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+
+
 def _why_not(error: OSError, address: str) -> str:
+    if isinstance(error, _VirtualAddressError):
+        return (
+            f"Not serving HTTP on {address}: it is a virtual address, which other hosts can have. "
+            "In a cluster the kubelet takes it for the node's: start that with --node-ip and an "
+            "address of the node's own"
+        )
     if error.errno == errno.EADDRINUSE:
         why = "another program uses that port"
     elif error.errno in (errno.EADDRNOTAVAIL, None):  # asyncio of Python 3.13 gives no number
