@@ -18,6 +18,7 @@ from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS
 
 TEMPLATE_KEY = "daemonset.yaml"
 DIGEST_ANNOTATION = "vip-operator.io/template-digest"
+PATIENCE_NS = 20_000_000_000
 
 _DIGEST_CHARACTERS = 16
 # What client-go puts before the tenth such note within ten minutes, and before every later one.
@@ -134,6 +135,32 @@ class Refusals:
         if daemon_set is None or not _lacks_pods(daemon_set):
             return ""
         return self._told.get(daemon_set["metadata"]["name"], "")
+
+
+class Patience:
+    """How long the API server may forbid us to write the DaemonSet before users hear of it.
+
+    `helm upgrade` writes the template, our roles and the admission policy that knows the template
+    one after the other, and the API server applies the latter some seconds late.
+    """
+
+    def __init__(self) -> None:
+        self._since_ns: int | None = None
+
+    def begins(self, now_ns: int) -> bool:
+        """Take that a write was forbidden, and return whether it is the first one."""
+        is_first = self._since_ns is None
+        if self._since_ns is None:
+            self._since_ns = now_ns
+        return is_first
+
+    def is_over(self, now_ns: int) -> bool:
+        """Return whether writes have been forbidden for too long."""
+        return self._since_ns is not None and now_ns - self._since_ns >= PATIENCE_NS
+
+    def renew(self) -> None:
+        """Take that nothing is forbidden."""
+        self._since_ns = None
 
 
 def _lacks_pods(daemon_set: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, EVENTS
 from vip_kube.reflector import Reflector
 from vip_operator.speakers.daemonset import (
+    Patience,
     Refusals,
     TemplateError,
     differs,
@@ -25,6 +27,8 @@ from vip_operator.speakers.daemonset import (
 _REFUSED_PODS = f"regarding.kind={DAEMON_SETS.name},reason=FailedCreate"
 # What is over by itself, or with the next look: users need not hear of it.
 _PASSING = frozenset({408, 409, 429})
+_FORBIDDEN = 403
+_LONGEST_PATIENT_WAIT_SECONDS = 2.0
 
 _log = logging.getLogger("operator.daemonset")
 
@@ -41,6 +45,7 @@ class DaemonSetKeeper:
         leading: whether we may write now.
         changed: called when `trouble` is another than before.
         backoff: between attempts.
+        clock: monotonic, in nanoseconds.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class DaemonSetKeeper:
         *,
         changed: Callable[[], None],
         backoff: Backoff,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -59,6 +65,8 @@ class DaemonSetKeeper:
         self._leading = leading
         self._changed = changed
         self._backoff = backoff
+        self._clock = clock
+        self._patience = Patience()
         self._wake = asyncio.Event()
         self._attempts = Trouble(_log, "keep the speakers' DaemonSet as its template says")
         self._hindrance = ""
@@ -131,6 +139,7 @@ class DaemonSetKeeper:
         self._hindrance = ""
         self._note_refusal(wanted["metadata"]["name"])
         self._attempts.ends()
+        self._patience.renew()
         self._backoff.reset()
         return 0.0
 
@@ -170,11 +179,20 @@ class DaemonSetKeeper:
         if not isinstance(error, ApiError):
             self._attempts.begins(error)
             return self._backoff.next_seconds()
+        if error.status == _FORBIDDEN and self._is_patient(error):
+            return min(self._backoff.next_seconds(), _LONGEST_PATIENT_WAIT_SECONDS)
         if error.status < 500 and error.status not in _PASSING:
             self._fails(error)
         elif error.status != 409:  # that one is not what it seemed; the watch tells what it is
             self._attempts.begins(error)
         return self._backoff.next_seconds(error.retry_after_seconds)
+
+    def _is_patient(self, error: ApiError) -> bool:
+        """Return whether it is too early to say that we are forbidden to write."""
+        now_ns = self._clock()
+        if self._patience.begins(now_ns):
+            _log.info("The speakers' DaemonSet may not be written yet, trying again: %s", error)
+        return not self._patience.is_over(now_ns)
 
     def _fails(self, error: Exception) -> None:
         """Note what somebody has to mend."""
