@@ -20,6 +20,44 @@ CHART = ROOT / "charts" / "vip-operator"
 RELEASE = "vips"
 NAMESPACE = "vip-system"
 
+# Other values than the defaults, by what they are.
+OTHER_VALUES: dict[str, dict[str, Any]] = {
+    "one operator": {"operator": {"replicas": 1, "affinity": {"nodeAffinity": {}}}},
+    "without extras": {
+        "rbac": {"create": False},
+        "admissionPolicy": {"create": False},
+        "crds": {"enabled": False},
+    },
+    "CRDs that go": {"crds": {"keep": False}},
+    "everything set": {
+        "image": {"repository": "registry.example/vip", "tag": "1.2.3", "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "pull"}],
+        "operator": {
+            "replicas": 3,
+            "logLevel": "debug",
+            "addressPolicy": "PoolsOnly",
+            "reservedVirtualRouterIDs": "1,51-60",
+            "loadBalancerClass": "example.com/lan",
+            "priorityClassName": "",
+            "nodeSelector": {"zone": "a"},
+            "tolerations": [],
+            "resources": {"limits": {"cpu": 1}},
+        },
+        "speaker": {
+            "logLevel": "warning",
+            "httpPort": 19112,
+            "priorityClassName": "",
+            "nodeSelector": {"edge": "yes"},
+            "tolerations": [{"key": "edge", "operator": "Equal", "value": "yes"}],
+            "maxUnavailable": "10%",
+            "stateDirectory": "/run/vips",
+            "cacheDirectory": "/srv/vips.d",
+            "engine": {"resources": {"limits": {"memory": "64Mi"}}},
+            "agent": {"resources": {}},
+        },
+    },
+}
+
 
 def run_helm(
     *words: str, values: Mapping[str, Any] | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from support.chart import Grant, find, render
 from vip_common.kinds import SPEAKERS
@@ -43,6 +44,21 @@ class Rights:
         self._plane = plane
         self._kubectl = plane.kubectl()
         self.namespace = namespace
+
+    def install(self, values: Mapping[str, Any] | None = None) -> None:
+        """Install them, or change them to what other values make of them."""
+        self._kubectl.apply(self._manifest(values))
+
+    def remove(self) -> None:
+        """Remove them."""
+        words = ("delete", "-f", "-", "--ignore-not-found", "--wait=false")
+        self._kubectl(*words, input_text=self._manifest())
+
+    def _manifest(self, values: Mapping[str, Any] | None = None) -> str:
+        objects = render(values, self.namespace)
+        items = [each for each in objects if each["kind"] in _RIGHTS]
+        items.append(find(objects, *_TEMPLATE))
+        return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
     def token(self, account: str, pod: str | None = None) -> str:
         """Return a token of a ServiceAccount, bound to a pod if one is named."""
@@ -104,17 +120,13 @@ class Rights:
 
 @contextlib.contextmanager
 def chart_rights(plane: ControlPlane, namespace: str) -> Iterator[Rights]:
-    """Install accounts, roles, the admission policy and the template; no workload of the chart."""
-    objects = render(namespace=namespace)
-    items = [each for each in objects if each["kind"] in _RIGHTS]
-    items.append(find(objects, *_TEMPLATE))
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    kubectl = plane.kubectl()
-    kubectl.apply(text)
+    """Install accounts, roles, admission policies and the template; no workload of the chart."""
+    rights = Rights(plane, namespace)
     try:
-        yield Rights(plane, namespace)
+        rights.install()
+        yield rights
     finally:
-        kubectl("delete", "-f", "-", "--ignore-not-found", "--wait=false", input_text=text)
+        rights.remove()
 
 
 def used(records: Iterable[Record]) -> set[Grant]:

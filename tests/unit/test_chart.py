@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +12,7 @@ from support import grants as granted
 from support.chart import (
     CHART,
     NAMESPACE,
+    OTHER_VALUES,
     Grant,
     container,
     daemon_set,
@@ -31,42 +31,6 @@ from vip_speaker import options
 
 pytestmark = pytest.mark.skipif(why_no_helm() is not None, reason=str(why_no_helm()))
 
-OTHER_VALUES: dict[str, dict[str, Any]] = {
-    "one operator": {"operator": {"replicas": 1, "affinity": {"nodeAffinity": {}}}},
-    "without extras": {
-        "rbac": {"create": False},
-        "admissionPolicy": {"create": False},
-        "crds": {"enabled": False},
-    },
-    "CRDs that go": {"crds": {"keep": False}},
-    "everything set": {
-        "image": {"repository": "registry.example/vip", "tag": "1.2.3", "pullPolicy": "Always"},
-        "imagePullSecrets": [{"name": "pull"}],
-        "operator": {
-            "replicas": 3,
-            "logLevel": "debug",
-            "addressPolicy": "PoolsOnly",
-            "reservedVirtualRouterIDs": "1,51-60",
-            "loadBalancerClass": "example.com/lan",
-            "priorityClassName": "",
-            "nodeSelector": {"zone": "a"},
-            "tolerations": [],
-            "resources": {"limits": {"cpu": 1}},
-        },
-        "speaker": {
-            "logLevel": "warning",
-            "httpPort": 19112,
-            "priorityClassName": "",
-            "nodeSelector": {"edge": "yes"},
-            "tolerations": [{"key": "edge", "operator": "Equal", "value": "yes"}],
-            "maxUnavailable": "10%",
-            "stateDirectory": "/run/vips",
-            "cacheDirectory": "/srv/vips.d",
-            "engine": {"resources": {"limits": {"memory": "64Mi"}}},
-            "agent": {"resources": {}},
-        },
-    },
-}
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,

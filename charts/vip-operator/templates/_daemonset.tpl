@@ -1,3 +1,5 @@
+{{- /* Defaults of the API server are written out: the admission policy of the operator compares
+what it writes with this, and what the API server would add would be a difference. */ -}}
 {{- define "vip-operator.daemonset" -}}
 apiVersion: apps/v1
 kind: DaemonSet
@@ -11,8 +13,10 @@ metadata:
 spec:
   selector:
     matchLabels: {{- include "vip-operator.selector" "vip-speaker" | nindent 6 }}
+  revisionHistoryLimit: 10
   updateStrategy:
-    rollingUpdate: {maxUnavailable: {{ .Values.speaker.maxUnavailable }}}
+    type: RollingUpdate
+    rollingUpdate: {maxSurge: 0, maxUnavailable: {{ .Values.speaker.maxUnavailable }}}
   template:
     metadata:
       labels:
@@ -21,13 +25,18 @@ spec:
         app.kubernetes.io/instance: {{ .Release.Name }}
     spec:
       serviceAccountName: vip-speaker
+      serviceAccount: vip-speaker
       automountServiceAccountToken: false
       hostNetwork: true
       dnsPolicy: ClusterFirstWithHostNet
+      restartPolicy: Always
+      schedulerName: default-scheduler
       {{- with .Values.imagePullSecrets }}
       imagePullSecrets: {{- toYaml . | nindent 6 }}
       {{- end }}
-      priorityClassName: {{ .Values.speaker.priorityClassName }}
+      {{- with .Values.speaker.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
       terminationGracePeriodSeconds: 10
       securityContext:
         fsGroup: 65532
@@ -35,6 +44,8 @@ spec:
       - name: engine
         image: {{ include "vip-operator.image" . }}
         imagePullPolicy: {{ .Values.image.pullPolicy }}
+        terminationMessagePath: /dev/termination-log
+        terminationMessagePolicy: File
         command: {{- include "vip-operator.speaker-command" (list . "supervisor") | nindent 8 }}
         - --state-directory={{ .Values.speaker.stateDirectory }}
         - --cache-directory={{ .Values.speaker.cacheDirectory }}
@@ -54,6 +65,8 @@ spec:
       - name: agent
         image: {{ include "vip-operator.image" . }}
         imagePullPolicy: {{ .Values.image.pullPolicy }}
+        terminationMessagePath: /dev/termination-log
+        terminationMessagePolicy: File
         command: {{- include "vip-operator.speaker-command" (list . "agent") | nindent 8 }}
         - --cluster
         - --http=$(HOST_IP):{{ .Values.speaker.httpPort }}
@@ -65,10 +78,14 @@ spec:
           initialDelaySeconds: 10
           periodSeconds: 30
           timeoutSeconds: 10
+          successThreshold: 1
           failureThreshold: 2
         readinessProbe:
-          httpGet: {path: /readyz, port: {{ .Values.speaker.httpPort }}}
+          httpGet: {path: /readyz, port: {{ .Values.speaker.httpPort }}, scheme: HTTP}
           periodSeconds: 2
+          timeoutSeconds: 1
+          successThreshold: 1
+          failureThreshold: 3
         resources: {{- toYaml .Values.speaker.agent.resources | nindent 10 }}
         securityContext: {{- include "vip-operator.restricted" . | nindent 10 }}
         volumeMounts:
@@ -78,7 +95,16 @@ spec:
       nodeSelector: {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .Values.speaker.tolerations }}
-      tolerations: {{- toYaml . | nindent 6 }}
+      tolerations:
+      {{- range . }}
+      {{- $toleration := . }}
+      {{- range $name, $value := . }}
+      {{- if eq (toString $value) "" }}
+      {{- $toleration = omit $toleration $name }}   {{- /* as the API server does */}}
+      {{- end }}
+      {{- end }}
+      - {{- toYaml $toleration | nindent 8 }}
+      {{- end }}
       {{- end }}
       volumes:
       - name: socket
@@ -96,7 +122,7 @@ spec:
               name: kube-root-ca.crt
               items: [{key: ca.crt, path: ca.crt}]
           - downwardAPI:
-              items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]
+              items: [{path: namespace, fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}]
 {{- end }}
 
 {{- define "vip-operator.speaker-command" -}}
@@ -110,9 +136,9 @@ spec:
 
 {{- define "vip-operator.speaker-environment" -}}
 - name: NODE_NAME
-  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+  valueFrom: {fieldRef: {apiVersion: v1, fieldPath: spec.nodeName}}
 - name: HOST_IP
-  valueFrom: {fieldRef: {fieldPath: status.hostIP}}
+  valueFrom: {fieldRef: {apiVersion: v1, fieldPath: status.hostIP}}
 - name: POD_NAMESPACE
-  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+  valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}
 {{- end }}
