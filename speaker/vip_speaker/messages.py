@@ -159,7 +159,7 @@ class StatusRequest(Message, frozen=True, kw_only=True, tag_field="type", tag="s
 class Subscribe(Message, frozen=True, kw_only=True, tag_field="type", tag="subscribe"):
     """Receive `Hello` now, and every change that is not asked for from now on.
 
-    These are `Transition`, `Interfaces`, `ForeignRouters` and `HeardNodes`.
+    These are `Transition`, `Interfaces`, `ForeignRouters`, `HeardNodes` and `Farewell`.
     """
 
     version: int = VERSION
@@ -236,6 +236,13 @@ class HeardNodes(Message, frozen=True, kw_only=True, tag_field="type", tag="hear
 
     version: int = VERSION
     nodes: list[HeardNode]
+
+
+class Farewell(Message, frozen=True, kw_only=True, tag_field="type", tag="farewell"):
+    """The last message of an engine that ends in an orderly way."""
+
+    version: int = VERSION
+    released: bool  # every router has left, and no virtual address is bound any more
 
 
 class NeighbourComplaint(Message, frozen=True, kw_only=True):
@@ -331,7 +338,7 @@ class Status(Message, frozen=True, kw_only=True, tag_field="type", tag="statusRe
     watched: list[HeardNode] = []  # one of which nothing is certain is left out
 
 
-FromEngine = Hello | Transition | Interfaces | ForeignRouters | HeardNodes | Status
+FromEngine = Hello | Transition | Interfaces | ForeignRouters | HeardNodes | Farewell | Status
 
 _encoder = msgspec.json.Encoder()
 _to_engine: msgspec.json.Decoder[ToEngine] = msgspec.json.Decoder(ToEngine)

@@ -22,6 +22,7 @@ from vip_speaker.linux.addresses import (
     DumpResult,
     ReleaseRequest,
     RenewRequest,
+    holds_nothing,
 )
 from vip_speaker.linux.monitor import AddressChanged, Monitor
 from vip_speaker.linux.netlink import (
@@ -113,6 +114,22 @@ def test_bound_addresses_serve_and_carry_our_tag(wire: Lan, worker: AddressWorke
     assert all(one.valid_seconds in range(1, LIFETIME + 1) for one in found)
     for address in BOTH:
         assert until(partial(reachable, wire, address)), address
+
+
+def test_whether_anything_is_left(wire: Lan, worker: AddressWorker) -> None:
+    """Only what carries our tag counts, whichever of them is released last."""
+
+    def is_empty() -> bool:
+        with wire.node.entered():
+            return holds_nothing()
+
+    wire.node.ip("address", "add", "192.0.2.101/32", "dev", "eth0")
+    assert is_empty()
+    answer(worker, bind(wire, *BOTH))
+    answer(worker, release(wire, V4))
+    assert not is_empty()
+    answer(worker, release(wire, V6))
+    assert is_empty()
 
 
 def test_not_renewed_they_expire(wire: Lan, worker: AddressWorker) -> None:

@@ -207,6 +207,16 @@ def test_the_own_link_is_down(fresh_lan: Lan, engines: Engines) -> None:
     throughout("no word", lambda: word(engines["n1"]) == [], WORD_SECONDS)
 
 
+def test_the_own_link_is_back(fresh_lan: Lan, engines: Engines) -> None:
+    """A switch may keep it shut for a while: hearing nobody says nothing of anybody yet."""
+    power_off(fresh_lan, engines[DEAD])
+    fresh_lan.cut("n1")
+    request(engines, *NEIGHBOURS)
+    fresh_lan.restore("n1")
+    await_word(engines["n2"], heard=False)
+    throughout("no word", lambda: word(engines["n1"]) == [], WORD_SECONDS)
+
+
 def test_a_firewall_of_the_asker(engines: Engines) -> None:
     """Answers are heard ahead of it, and questions that it stops ask nobody."""
     asker = engines["n1"]

@@ -17,6 +17,7 @@ from vip_kube.access import Access
 from vip_speaker.agent.kubernetes import source
 from vip_speaker.agent.kubernetes.source import KubernetesSource
 from vip_speaker.agent.main import Agent
+from vip_speaker.messages import Farewell
 from vip_speaker.settings import Settings
 
 ROUTER = "vip.shop.web"
@@ -69,7 +70,7 @@ class Scene:
         self._running = asyncio.create_task(self._agent.run())
         await until(lambda: self.engine.runs(ROUTER) and bool(self.last))
 
-    async def stop(self) -> None:
+    async def stop(self, *last_words: Farewell) -> None:
         """Stop the engine, which tells its last transition and is gone for good, and the agent."""
         assert self._listening is not None
         assert self._running is not None
@@ -77,6 +78,8 @@ class Scene:
         self._path.unlink()
         self._agent.stop()
         self.engine.become(ROUTER, "Initialize", "Stopped")
+        for message in last_words:
+            self.engine.send(message)
         self.engine.hang_up()
         async with asyncio.timeout(10):
             await self._running
@@ -130,3 +133,28 @@ async def test_of_an_active_whose_yielding_nobody_saw(scene: Scene) -> None:
     await scene.stop()
 
     assert (scene.last["active"], scene.last["abnormal"]) == ([], STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("last_words", "stopped"),
+    [([Farewell(released=True)], True), ([Farewell(released=False)], False), ([], False)],
+    ids=["released", "not released", "killed"],
+)
+async def test_what_it_says_of_its_addresses(
+    scene: Scene, last_words: list[Farewell], stopped: bool
+) -> None:
+    """That nothing is left here is said only if the engine said so, and of no living one."""
+    assert scene.last["stopped"] is False
+    await scene.stop(*last_words)
+
+    assert scene.last["stopped"] is stopped
+
+
+async def test_an_engine_that_came_back(scene: Scene) -> None:
+    """What the one before it said on leaving does not count for the next."""
+    scene.engine.send(Farewell(released=True))
+    scene.engine.hang_up()
+    await until(lambda: scene.engine.connections == 2)
+    await scene.stop()
+
+    assert scene.last["stopped"] is False

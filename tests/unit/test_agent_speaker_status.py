@@ -265,4 +265,5 @@ def test_the_document_is_whole() -> None:
         "abnormal": [],
         "conflicts": [],
         "watched": [],
+        "stopped": False,
     }

@@ -111,6 +111,16 @@ def test_a_question_that_was_not_sent_asks_nobody(evidence: Evidence) -> None:
     assert word(evidence, 18) is False
 
 
+def test_a_link_that_is_back_is_trusted_later(evidence: Evidence) -> None:
+    """A switch may keep it shut: silence counts from a moment on, signs of life at once."""
+    evidence.trusted_ns = {N3.ifindex: 40 * SECOND}
+    ask(evidence, *range(10, 50))
+    assert word(evidence, 42.9) is None
+    assert word(evidence, 43) is False
+    ask(evidence, 50, outcome=ANSWERED)
+    assert word(evidence, 50) is True
+
+
 def test_a_process_that_stood_still_begins_anew(evidence: Evidence) -> None:
     """Answers may have gone by meanwhile."""
     ask(evidence, 10, 11, 12)

@@ -111,6 +111,13 @@ class SpeakerStatus(Observed, frozen=True, kw_only=True):
             Limits(max_length=256),
         ),
     ] = ()
+    stopped: Annotated[
+        bool,
+        described(
+            "It was stopped in an orderly way and has given every address back: it runs nothing, "
+            "until it is started again."
+        ),
+    ] = False
 
 
 class Speaker(Part, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Which of the watched nodes are there. Pure: time is an argument.
 
 Nobody is called gone who was not asked: three questions at least, at every address, over as long
-as the addresses of the others live. A question that could not be sent asks nobody.
+as its addresses live. A question that could not be sent asks nobody, and a link that was down may
+carry nothing yet when it is back: a switch that looks for loops keeps it shut for a while.
 """
 
 from __future__ import annotations
@@ -98,21 +99,26 @@ class _Trace:
         """Whether it was heard within the lifetime."""
         return self.heard_ns is not None and now - self.heard_ns < lifetime_ns
 
-    def is_silent(self, now: int, lifetime_ns: int) -> bool:
-        """Whether it was asked all that time, for nothing."""
+    def is_silent(self, now: int, lifetime_ns: int, trusted_ns: int) -> bool:
+        """Whether it was asked all that time, for nothing, on a link that is trusted so long."""
         return (
             self.since_ns is not None
             and self.questions >= _QUESTIONS
-            and now - self.since_ns >= lifetime_ns
+            and now - max(self.since_ns, trusted_ns) >= lifetime_ns
             and now - self.asked_ns <= _GAP_NS
             and not self.is_heard(now, lifetime_ns)
         )
 
 
 class Evidence:
-    """Collects what is heard of watched nodes."""
+    """Collects what is heard of watched nodes.
+
+    Attributes:
+        trusted_ns: by interface index, from when on its silence counts; always if it is not there.
+    """
 
     def __init__(self) -> None:
+        self.trusted_ns: dict[int, int] = {}
         self._nodes: dict[str, Watched] = {}
         self._traces: dict[Target, _Trace] = {}
 
@@ -144,9 +150,13 @@ class Evidence:
         return {name: word for name, word in words if word is not None}
 
     def _word(self, now: int, node: Watched) -> bool | None:
-        traces = [self._traces[target] for target in node.targets]
-        if any(trace.is_heard(now, node.lifetime_ns) for trace in traces):
+        lifetime_ns = node.lifetime_ns
+        traces = {target: self._traces[target] for target in node.targets}
+        if any(trace.is_heard(now, lifetime_ns) for trace in traces.values()):
             return True
         is_asked = bool(node.sources) and all(node.sources)
-        is_silent = all(trace.is_silent(now, node.lifetime_ns) for trace in traces)
+        is_silent = all(
+            trace.is_silent(now, lifetime_ns, self.trusted_ns.get(target.ifindex, 0))
+            for target, trace in traces.items()
+        )
         return False if is_asked and is_silent else None

@@ -27,11 +27,12 @@ from vip_speaker.engine.strangers import Strangers, ours
 from vip_speaker.engine.turns import TurnMeter
 from vip_speaker.engine.watching import Watching
 from vip_speaker.heartbeat import Pulse
-from vip_speaker.linux.addresses import AddressWorker, DumpResult
+from vip_speaker.linux.addresses import AddressWorker, DumpResult, holds_nothing
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.messages import (
     Desired,
+    Farewell,
     ForeignRouter,
     ForeignRouters,
     Hello,
@@ -151,13 +152,13 @@ class Engine:
 
     def close(self) -> None:
         """Give everything back, the addresses too; what the worker has to do is done first."""
-        self._server.close()
         for router in self._fleet:
             router.close()
         self._ears.close()
         self._opener.close()
         self._watching.close()
-        self._worker.close()
+        self._server.publish(Farewell(released=self._worker.close() and holds_nothing()))
+        self._server.close()
         self._monitor.close()
         self._node.state_file.close()
         self._cache.close()

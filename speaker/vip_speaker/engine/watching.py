@@ -27,6 +27,9 @@ from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS, address_lifetime_
 # Addresses that are asked once a second; nodes beyond that are left out.
 _TARGETS_MAX = 1024
 
+# How long a switch may keep a link shut that came up (IEEE 802.1D: twice Forward Delay).
+_SHUT_NS = 30 * SECOND_NS
+
 _log = logging.getLogger("engine")
 
 
@@ -53,6 +56,7 @@ class Watching:
         self._chores = chores
         self._wanted: list[WatchedNode] = []
         self._is_planned = False
+        self._working = _working(node.view)
         self._evidence = Evidence()
         self._macs: dict[Target, bytes] = {}
         self._asker = Asker()
@@ -68,6 +72,7 @@ class Watching:
 
     def look(self) -> None:
         """Find out anew whom to ask where: nodes, links or hardware addresses are others."""
+        self._note_returned_links()
         if self._is_planned or not (self._wanted or self._reception.witness):
             return
         # One chore too many is one that has to wait; the next event asks again.
@@ -78,6 +83,16 @@ class Watching:
     def close(self) -> None:
         """Ask nobody any more."""
         self._asker.close()
+
+    def _note_returned_links(self) -> None:
+        now, working = boottime_ns(), _working(self._node.view)
+        if working != self._working:
+            returned = dict.fromkeys(working - self._working, now + _SHUT_NS)
+            trusted_ns = self._evidence.trusted_ns | returned
+            self._evidence.trusted_ns = {
+                index: trusted_ns[index] for index in working & {*trusted_ns}
+            }
+            self._working = working
 
     def _plan(self, wanted: list[WatchedNode]) -> Iterator[None]:
         self._is_planned = False  # what changes from here on needs another look
@@ -127,6 +142,10 @@ class Watching:
                 _log.info("Node %s, which is called unreachable, %s", ascii(each.node), does)
         self.found = found
         self._node.publish(HeardNodes(nodes=found))
+
+
+def _working(view: NetworkView) -> frozenset[int]:
+    return frozenset(link.index for link in view.links if link.up and link.carrier)
 
 
 def watched(view: NetworkView, node: WatchedNode) -> Watched:

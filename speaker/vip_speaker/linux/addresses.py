@@ -32,7 +32,7 @@ from vip_speaker.linux.address_plan import (
 )
 from vip_speaker.linux.clock import boottime_ns
 from vip_speaker.linux.netlink import NetlinkSocket
-from vip_speaker.linux.ownership import KEEPS_PROTOCOL
+from vip_speaker.linux.ownership import KEEPS_PROTOCOL, is_ours
 from vip_speaker.linux.rtnetlink import (
     AddressOperation,
     InterfaceAddress,
@@ -250,3 +250,12 @@ class AddressWorker:
                     raise
                 names.pop(index, None)
         return KnownAddresses(names, listed, keeps_protocol=self._keeps_protocol)
+
+
+def holds_nothing() -> bool:
+    """Whether no address of this network namespace carries our tag; False if nobody can say."""
+    try:
+        with NetlinkSocket() as lister:
+            return not any(is_ours(address) for address in lister.dump_addresses())
+    except OSError:
+        return False

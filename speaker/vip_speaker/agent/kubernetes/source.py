@@ -31,7 +31,7 @@ from vip_speaker.agent.source import Apply, AskEngine
 from vip_speaker.gates import registry
 from vip_speaker.gates.constant import ConstantGate
 from vip_speaker.gates.surroundings import Site
-from vip_speaker.messages import FromEngine, Status, Verdict
+from vip_speaker.messages import Farewell, FromEngine, Hello, Status, Verdict
 
 # An API server that hangs must not cost a Lease its life.
 _REQUEST_SECONDS = 5.0
@@ -74,6 +74,7 @@ class KubernetesSource:
         self._reflectors: set[Reflector[Object]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._has_left = False
+        self._has_released = False
 
     @property
     def configuration(self) -> Configuration:
@@ -122,6 +123,8 @@ class KubernetesSource:
 
     def hear(self, message: FromEngine) -> None:
         """Report whatever the engine announces."""
+        if isinstance(message, Hello | Farewell):
+            self._has_released = isinstance(message, Farewell) and message.released
         if not isinstance(message, Status):
             self._engine.nudge()
 
@@ -133,7 +136,11 @@ class KubernetesSource:
         """Report that this node claims nothing any more; nothing else is reported after that."""
         self._has_left = True
         status = speaker_status.without_engine(
-            self._engine.last, self._own_routers(), self._features, Reason.STOPPED
+            self._engine.last,
+            self._own_routers(),
+            self._features,
+            Reason.STOPPED,
+            stopped=self._has_released,
         )
         await self._reporter.deliver(status, _FAREWELL_SECONDS)
 

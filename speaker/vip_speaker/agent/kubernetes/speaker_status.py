@@ -75,7 +75,12 @@ def without_prose(status: Status) -> Status:
 
 
 def without_engine(
-    last: Status | None, routers: Iterable[str], features: tuple[str, ...], reason: Reason
+    last: Status | None,
+    routers: Iterable[str],
+    features: tuple[str, ...],
+    reason: Reason,
+    *,
+    stopped: bool = False,
 ) -> SpeakerStatus:
     """Return the report of a node whose engine is away: it claims nothing, and hears nobody.
 
@@ -85,6 +90,7 @@ def without_engine(
         routers: what it should run.
         features: what this speaker can do.
         reason: why it is away.
+        stopped: it said that it has ended and given everything back.
     """
     return SpeakerStatus(
         interfaces=_interfaces(last.interfaces) if last is not None else (),
@@ -94,6 +100,7 @@ def without_engine(
             AbnormalRouter(router=router, state=State.INITIALIZE, reason=reason)
             for router in sorted(routers)
         ),
+        stopped=stopped,
     )
 
 
@@ -101,7 +108,8 @@ def to_document(status: SpeakerStatus) -> dict[str, object]:
     """Return the status as it is written: whole, so that a merge leaves nothing of an old one."""
     # By way of JSON, so that it equals what the API gives back: lists, not tuples.
     written = msgspec.json.decode(msgspec.json.encode(status))
-    return {field: written.get(field, []) for field in status.__struct_encode_fields__}
+    nothing: dict[str, object] = {field: [] for field in status.__struct_encode_fields__}
+    return {**nothing, "stopped": False, **written}
 
 
 def _by_router(instances: Iterable[RouterStatus]) -> list[RouterStatus]:
