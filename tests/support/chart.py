@@ -55,6 +55,7 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
             "engine": {"resources": {"limits": {"memory": "64Mi"}}},
             "agent": {"resources": {}},
         },
+        "podGates": {"namespaces": ["shop", "edge"]},
     },
 }
 

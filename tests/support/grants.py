@@ -39,6 +39,7 @@ AGENT_IN_CLUSTER = (
     | _each("discovery.k8s.io", "endpointslices", *_FOLLOW)
 )
 AGENT_IN_NAMESPACE = _each("coordination.k8s.io", "leases", "get", "create", "update")
+POD_GATES = _each("", "pods", *_FOLLOW)
 CLEANUP_IN_CLUSTER = (
     _each(_OURS, "virtualrouters speakers", "list", "delete")
     | _each(_OURS, "virtualips", "list")

@@ -54,6 +54,12 @@ def objects(request: pytest.FixtureRequest) -> list[Object]:
     return default_objects() if request.param == "default" else other_objects(request.param)
 
 
+def namespace_of(content: Object) -> str | None:
+    """Return the namespace that an object names; None if it names none."""
+    found = content["metadata"].get("namespace")
+    return None if found is None else str(found)
+
+
 # --- what it renders -----------------------------------------------------------------------------
 
 
@@ -65,18 +71,25 @@ def test_helm_finds_nothing_to_complain_of() -> None:
 
 def test_everything_is_an_object(objects: list[Object]) -> None:
     """Whatever the values, each document is an object with kind and name, none of them twice."""
-    names = [(each["apiVersion"], each["kind"], each["metadata"]["name"]) for each in objects]
+    names = [
+        (each["apiVersion"], each["kind"], each["metadata"]["name"], namespace_of(each))
+        for each in objects
+    ]
     assert len(names) == len(set(names)) > 5
     assert daemon_set(objects)["kind"] == "DaemonSet"
 
 
 def test_everything_is_in_the_namespace_of_the_release(objects: list[Object]) -> None:
-    """What lives in a namespace names that of the release, the DaemonSet included."""
+    """What lives in a namespace names that of the release, the DaemonSet included.
+
+    Rights on pods elsewhere are for the namespaces that a value names.
+    """
     elsewhere = [
         each["metadata"]["name"]
         for each in (*objects, daemon_set(objects))
         if not re.match(r"Cluster|Custom|Validating", each["kind"])
-        and each["metadata"].get("namespace") != NAMESPACE
+        and each["metadata"]["name"] != "vip-operator-pod-gates"
+        and namespace_of(each) != NAMESPACE
     ]
     assert elsewhere == []
 
@@ -323,6 +336,31 @@ def test_roles_allow_what_is_used(kind: str, name: str, wanted: set[Grant]) -> N
     account = {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
     assert binding["subjects"] == [account]
     assert find(objects, "ServiceAccount", name)
+
+
+def test_pods_are_seen_where_a_value_says(objects: list[Object]) -> None:
+    """Operator and agents may follow Pods in the namespaces of `podGates.namespaces`."""
+    found = [each for each in objects if each["metadata"]["name"] == "vip-operator-pod-gates"]
+    is_set = objects is other_objects("everything set")
+    wanted = [
+        (kind, namespace)
+        for namespace in ("shop", "edge")
+        for kind in ("Role", "RoleBinding")
+        if is_set
+    ]
+    places = [(each["kind"], namespace_of(each)) for each in found]
+    assert sorted(map(str, places)) == sorted(map(str, wanted))
+    accounts = [
+        {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
+        for name in ("vip-operator", "vip-speaker")
+    ]
+    for each in found:
+        if each["kind"] == "Role":
+            assert grants(each) == granted.POD_GATES
+        else:
+            assert each["subjects"] == accounts
+            assert each["roleRef"]["kind"] == "Role"
+            assert each["roleRef"]["name"] == "vip-operator-pod-gates"
 
 
 def test_nothing_is_allowed_for_all(objects: list[Object]) -> None:
