@@ -188,6 +188,14 @@ def start(scene: Scene) -> None:
     scene.start()
 
 
+def resume_provisional(scene: Scene) -> None:
+    scene.start(
+        resume_last_sent_ns=scene.now - 100_000_000,
+        resume_provisional_until_ns=scene.now + 10_000_000_000,
+        adopted=True,
+    )
+
+
 def move(scene: Scene) -> None:
     scene.election.yield_active(scene.now, "Moved")
 
@@ -236,6 +244,7 @@ WAYS: dict[tuple[str, str], Way | tuple[Callable[[], Scene], Way]] = {
     ("Idle", "Waiting"): start,
     ("Idle", "Adopted"): lambda scene: scene.start(adopted=True),
     ("Idle", "Established"): (owner(idle), start),
+    ("Idle", "Provisional"): resume_provisional,
     ("Idle", "Withdrawn"): (lambda: idle(health=WITHDRAWN), start),
     ("Faulted", "Waiting"): lambda scene: recover(scene.wait(5000)),
     ("Faulted", "Established"): recover,

@@ -170,6 +170,43 @@ def test_one_that_resumes_is_not_provisional(link: Link) -> None:
 
 
 @on_every_link
+@pytest.mark.parametrize("mode", [PreemptionMode.NEVER, PreemptionMode.ALWAYS])
+def test_one_that_resumes_is_as_provisional_as_it_was(link: Link, mode: PreemptionMode) -> None:
+    """A process that dies within the delay does not make it established, nor junior again."""
+    earlier = provisional(link, slot=5, preemption=mode)
+    earlier.run_until(10_000)
+    before = earlier.election
+    scene = Scene(link, slot=5, preemption=mode, start_delay_ns=DELAY_NS)
+    scene.wait((earlier.now - scene.now) // 1_000_000)
+    actions = scene.start(
+        resume_last_sent_ns=before.last_sent_ns,
+        resume_provisional_until_ns=before.provisional_until_ns,
+        resume_seniority=before.seniority,
+        adopted=True,
+    )
+    assert send(before.effective_priority) in actions
+    assert before.effective_priority == (148 if mode is PreemptionMode.NEVER else 149)
+    scene.bound()
+    assert before.provisional_until_ns is not None
+    scene.run_until((before.provisional_until_ns - scene.now) / 1_000_000 - 0.001)
+    assert scene.election.effective_priority < 155
+    assert scene.run_until(0.001)[-1] == send(200)
+    assert scene.election.substate is Substate.ESTABLISHED
+
+
+@on_every_link
+def test_one_that_resumes_when_the_delay_is_over(link: Link) -> None:
+    """It would be established by now, had it lived."""
+    scene = Scene(link, start_delay_ns=DELAY_NS)
+    actions = scene.start(
+        resume_last_sent_ns=scene.now - 1_000_000_000,
+        resume_provisional_until_ns=scene.now,
+        adopted=True,
+    )
+    assert actions == [changed(INITIALIZE, ACTIVE, "Resumed"), send(200), BIND]
+
+
+@on_every_link
 def test_node_that_was_up_for_long(link: Link) -> None:
     """What counts is since when the node can hear, not since when it runs this router."""
     scene = Scene(link, start_delay_ns=DELAY_NS)

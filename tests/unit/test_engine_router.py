@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from errno import EAGAIN, EMFILE, ENFILE, ENOBUFS, ENODEV, ENOMEM, ETIMEDOUT
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ from support.router_scene import (
 from vip_model.vocabulary import State
 from vip_speaker.engine.opener import StillOpeningError
 from vip_speaker.engine.router import Router
-from vip_speaker.engine.state_file import RouterRecord
+from vip_speaker.engine.state_file import RouterRecord, StateFile
 from vip_speaker.linux.addresses import (
     AddressResult,
 )
@@ -149,6 +150,26 @@ def test_a_later_life_asks_nobody(scene: Scene) -> None:
     one.start(0)
     tick_when_due(one, SECOND, lambda: state_of(one) is not State.ACTIVE)
     assert not scene.probes.asked
+
+
+def test_a_provisional_active_is_still_one_in_its_next_life(scene: Scene, tmp_path: Path) -> None:
+    """The state file says until when, so that a killed engine is not established by that."""
+    wanted = router(VIP, advertisement_interval_milliseconds=1000, start_delay_seconds=30)
+    one = scene.start(wanted)
+    tick_when_due(one, 3 * SECOND, lambda: state_of(one) is not State.ACTIVE)
+    scene.monitor.view = view(addresses=BOUND)
+    answer_bind(scene, one, 3100 * MS)
+    assert one.election is not None
+    before = one.election.effective_priority
+    assert before == 145
+    earlier = StateFile(tmp_path / "state", "a-boot").earlier[wanted.name]
+    next_life = Router(wanted, scene.node, earlier, Health.HEALTHY)
+    next_life.start(3500 * MS)
+    resumed = next_life.election
+    assert resumed is not None
+    assert resumed.reason == "Resumed"
+    assert resumed.effective_priority == before
+    assert resumed.provisional_until_ns == one.election.provisional_until_ns
 
 
 # --- some of it is missing -----------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ACTIVE = RouterRecord(
     state=State.ACTIVE,
     health=Health.HEALTHY,
 )
+PROVISIONAL = replace(ACTIVE, priority=147, provisional_until_ns=153_000_000_000, seniority=2)
 WITHDRAWN = RouterRecord(
     last_sent_ns=None,
     since_ns=7,
@@ -46,7 +48,12 @@ def test_what_was_written_is_found_without_closing(path: Path) -> None:
     state = StateFile(path, "boot-a")
     state.write("vip.default.web", ACTIVE)
     state.write("vip.default.db", WITHDRAWN)
-    assert reopened(path) == {"vip.default.web": ACTIVE, "vip.default.db": WITHDRAWN}
+    state.write("vip.default.new", PROVISIONAL)
+    assert reopened(path) == {
+        "vip.default.web": ACTIVE,
+        "vip.default.db": WITHDRAWN,
+        "vip.default.new": PROVISIONAL,
+    }
 
 
 def test_the_last_write_counts(path: Path) -> None:
@@ -111,6 +118,16 @@ def test_a_damaged_record_is_ignored_and_reported(
     path.write_bytes(content)
     assert reopened(path) == {"vip.default.db": WITHDRAWN}
     assert "1 damaged records" in caplog.text
+
+
+def test_a_file_of_another_version_is_ignored(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its records have another form: the first start after an upgrade is one as Backup."""
+    StateFile(path, "boot-a").write("vip.default.web", ACTIVE)
+    content = bytearray(path.read_bytes())
+    content[8] -= 1
+    path.write_bytes(content)
+    assert reopened(path) == {}
+    assert "it is not one of this version" in caplog.text
 
 
 def test_a_truncated_file_is_read_as_far_as_it_goes(path: Path) -> None:

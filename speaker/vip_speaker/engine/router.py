@@ -285,6 +285,8 @@ class Router:
         actions = self.election.start(
             now,
             resume_last_sent_ns=earlier.resumable_ns if earlier is not None else None,
+            resume_provisional_until_ns=earlier.provisional_until_ns if earlier else None,
+            resume_seniority=earlier.seniority if earlier else 0,
             adopted=self._holdings.adopt(self.instances.placed.values(), tagged),
             up_since_ns=self._node.started_ns,
         )

@@ -23,12 +23,13 @@ from vip_speaker.vrrp.election import Election
 
 _FILE_NAME = "engine.state"
 _MAGIC = b"VIPSTATE"
-_VERSION = 2
+_VERSION = 3
 # magic, version, boot id, number of records, last sign of life (CLOCK_BOOTTIME ns)
 _HEADER = struct.Struct("=8sI36sIq")
 _ALIVE = struct.Struct("=q")
-# name, last advert (CLOCK_BOOTTIME ns), since (CLOCK_BOOTTIME ns), priority, state, health
-_RECORD = struct.Struct("=320sqqBBi")
+# name, last advert (CLOCK_BOOTTIME ns), since (CLOCK_BOOTTIME ns), priority, state, health,
+# provisional until (CLOCK_BOOTTIME ns), seniority
+_RECORD = struct.Struct("=320sqqBBiqB")
 _CRC = struct.Struct("=I")
 _RECORD_BYTES = _RECORD.size + _CRC.size
 _RECORDS_FIRST = 64
@@ -49,6 +50,8 @@ class RouterRecord:
         priority: effective priority.
         state: state.
         health: verdict of its gates.
+        provisional_until_ns: until when it was a provisional Active (CLOCK_BOOTTIME), or None.
+        seniority: for how many steps it had been one.
     """
 
     last_sent_ns: int | None
@@ -56,6 +59,8 @@ class RouterRecord:
     priority: int
     state: State
     health: Health
+    provisional_until_ns: int | None = None
+    seniority: int = 0
 
     @property
     def resumable_ns(self) -> int | None:
@@ -71,6 +76,8 @@ def record_of(election: Election, since_ns: int) -> RouterRecord:
         priority=election.effective_priority,
         state=election.state,
         health=election.health,
+        provisional_until_ns=election.provisional_until_ns,
+        seniority=election.seniority,
     )
 
 
@@ -116,6 +123,8 @@ class StateFile:
             record.priority,
             _STATES.index(record.state),
             _WITHDRAWN if record.health.withdrawn else record.health.cost,
+            _NEVER if record.provisional_until_ns is None else record.provisional_until_ns,
+            record.seniority,
         )
         self._put(slot, body + _CRC.pack(zlib.crc32(body)))
 
@@ -173,7 +182,7 @@ class StateFile:
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(OSError):
-                os.ftruncate(fd, 0)  # nobody is to find what is no longer true
+                os.ftruncate(fd, 0)  # what is no longer true must not be found
             os.close(fd)
 
     def _take_slot(self) -> int:
@@ -234,13 +243,16 @@ def _read_records(path: Path, content: bytes, count: int) -> dict[str, RouterRec
         if len(raw) < _RECORD_BYTES or zlib.crc32(raw[: _RECORD.size]) != _crc_of(raw):
             damaged += 1
             continue
-        name, last_sent_ns, since_ns, priority, state, health = _RECORD.unpack_from(raw)
+        fields = _RECORD.unpack_from(raw)
+        name, last_sent_ns, since_ns, priority, state, health, until_ns, seniority = fields
         records[name.rstrip(b"\0").decode(errors="replace")] = RouterRecord(
             last_sent_ns=None if last_sent_ns == _NEVER else last_sent_ns,
             since_ns=since_ns,
             priority=priority,
             state=_STATES[state],
             health=Health.WITHDRAWN if health == _WITHDRAWN else Health(health),
+            provisional_until_ns=None if until_ns == _NEVER else until_ns,
+            seniority=seniority,
         )
     if damaged:
         _log.warning("Ignored %d damaged records of the state file %s", damaged, path)

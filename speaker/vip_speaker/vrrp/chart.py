@@ -66,6 +66,7 @@ EDGES: tuple[Edge, ...] = (
     *_edges("Idle", "Waiting", "start"),
     *_edges("Idle", "Adopted", "start, addresses of an earlier life are bound"),
     *_edges("Idle", "Established", "resume, or the owner starts"),
+    *_edges("Idle", "Provisional", "resume, provisional before"),
     *_edges("Idle", "Withdrawn", "start, a gate withdraws"),
     *_edges("Faulted", "Waiting", "recovered"),
     *_edges("Faulted", "Established", "recovered in time, or the owner recovers"),

@@ -137,6 +137,16 @@ class Election:
         """When the last advert that was not a resignation went out."""
         return self._standing.last_sent_ns
 
+    @property
+    def provisional_until_ns(self) -> int | None:
+        """Until when a claim from silence is provisional, or None if it is not."""
+        return self._standing.provisional_until_ns
+
+    @property
+    def seniority(self) -> int:
+        """For how many steps it has been a provisional Active."""
+        return self._standing.seniority
+
     def deadline(self) -> int | None:
         """Return when `tick` is due next, or None when nothing is armed."""
         return self._standing.timers.next_deadline(self._standing.priority)
@@ -148,6 +158,8 @@ class Election:
         now: int,
         *,
         resume_last_sent_ns: int | None = None,
+        resume_provisional_until_ns: int | None = None,
+        resume_seniority: int = 0,
         adopted: bool = False,
         up_since_ns: int | None = None,
     ) -> list[Action]:
@@ -157,6 +169,8 @@ class Election:
             now: current time in ns.
             resume_last_sent_ns: when an earlier life of this node sent its last advert as
                 Active, if it was Active to the end.
+            resume_provisional_until_ns: until when that life was provisional, if it was.
+            resume_seniority: for how many steps it had been.
             adopted: addresses of that life are still bound, with our tag.
             up_since_ns: since when this node can hear adverts, if not only from now on.
         """
@@ -165,7 +179,7 @@ class Election:
         if resume_last_sent_ns is not None and adopted and not standing.health.withdrawn:
             silent_ns = now - resume_last_sent_ns
             if silent_ns < standing.window_ns - RESUME_MARGIN_NS:
-                return standing.become_active(now, Reason.RESUMED)
+                return standing.resume(now, resume_provisional_until_ns, resume_seniority)
         return standing.enter(now, Reason.STARTED, adopted=adopted)
 
     def stop(self, now: int) -> list[Action]:

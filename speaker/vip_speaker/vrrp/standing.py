@@ -220,20 +220,33 @@ class Standing:
         self.timers.arm_down(now, intervals=3)
         return actions
 
-    def become_active(self, now: int, reason: str, *, provisional: bool = False) -> list[Action]:
+    def resume(self, now: int, provisional_until_ns: int | None, seniority: int) -> list[Action]:
+        """Go on as the Active that an earlier life was, provisional for as long as that one."""
+        if provisional_until_ns is not None:
+            self.up_since_ns = provisional_until_ns - self.config.start_delay_ns
+        was_provisional = provisional_until_ns is not None
+        return self.become_active(
+            now, Reason.RESUMED, provisional=was_provisional, seniority=seniority
+        )
+
+    def become_active(
+        self, now: int, reason: str, *, provisional: bool = False, seniority: int = 0
+    ) -> list[Action]:
         """Row 4 after silence: the others must know first, or they follow."""
-        actions = self.to_active(now, reason, provisional=provisional)
+        actions = self.to_active(now, reason, provisional=provisional, seniority=seniority)
         self.timers.bind_ns = now + BIND_LIMIT_NS
         return [*actions, *self.advertise(now), BindAddresses()]
 
-    def to_active(self, now: int, reason: str, *, provisional: bool) -> list[Action]:
+    def to_active(
+        self, now: int, reason: str, *, provisional: bool, seniority: int = 0
+    ) -> list[Action]:
         """Enter Active; the caller sends, binds and announces in the order of its case.
 
         A provisional claim, from silence, is one only within the start delay.
         """
         until_ns = self.up_since_ns + self.config.start_delay_ns
         if provisional and self.config.health_bands and now < until_ns:
-            self.provisional_until_ns, self.seniority = until_ns, 0
+            self.provisional_until_ns, self.seniority = until_ns, seniority
             actions = self.change(now, Substate.PROVISIONAL, reason)
             self.timers.provisional_ns = min(until_ns, now + self.config.step_of_seniority_ns)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from support.simulation import broken_conduct as conduct
 from vip_model.vocabulary import Substate
@@ -56,16 +57,11 @@ class ResumesTooLate(Election):
     """Resumes whatever the time."""
 
     def start(
-        self,
-        now: int,
-        *,
-        resume_last_sent_ns: int | None = None,
-        adopted: bool = False,
-        up_since_ns: int | None = None,
+        self, now: int, *, resume_last_sent_ns: int | None = None, **earlier: Any
     ) -> list[Action]:
         if resume_last_sent_ns is not None:
             resume_last_sent_ns = now
-        return super().start(now, resume_last_sent_ns=resume_last_sent_ns, adopted=adopted)
+        return super().start(now, resume_last_sent_ns=resume_last_sent_ns, **earlier)
 
 
 class AnswersAsIfAwake(Election):
@@ -89,10 +85,8 @@ class AnnouncesBeforeBind(Election):
     """Tells the network before the kernel has the addresses."""
 
     class STANDING(Standing):
-        def become_active(
-            self, now: int, reason: str, *, provisional: bool = False
-        ) -> list[Action]:
-            return [*super().become_active(now, reason, provisional=provisional), Announce()]
+        def become_active(self, now: int, reason: str, **provisional: Any) -> list[Action]:
+            return [*super().become_active(now, reason, **provisional), Announce()]
 
 
 class BreaksBeforeMake(Election):
@@ -147,7 +141,7 @@ class NeverProvisional(Election):
     """Claims from silence with the priority of its slot, however short it has been up."""
 
     class STANDING(Standing):
-        def to_active(self, now: int, reason: str, *, provisional: bool) -> list[Action]:
+        def to_active(self, now: int, reason: str, **_provisional: Any) -> list[Action]:
             return super().to_active(now, reason, provisional=False)
 
 

@@ -44,6 +44,8 @@ class Record:
     last_sent_ns: int | None = None
     interval_ns: int = 0
     health: Health | None = None
+    provisional_until_ns: int | None = None
+    seniority: int = 0
 
 
 class Node:
@@ -151,7 +153,13 @@ class Node:
             assert self._place(election, self.local_ns) == []
         self.engine.do(
             "start",
-            lambda now: election.start(now, resume_last_sent_ns=last_sent_ns, adopted=adopted),
+            lambda now: election.start(
+                now,
+                resume_last_sent_ns=last_sent_ns,
+                resume_provisional_until_ns=record.provisional_until_ns,
+                resume_seniority=record.seniority,
+                adopted=adopted,
+            ),
         )
         if not self.linked:
             self.engine.do("link-down", lambda now: election.fault(now, "NoCarrier"))
@@ -218,8 +226,14 @@ class Node:
 
     def write_down(self, election: Election) -> None:
         """Keep the state file up to date."""
-        interval_ns = election.config.advertisement_interval_ns
-        self._record = Record(election.state, election.last_sent_ns, interval_ns, election.health)
+        self._record = Record(
+            state=election.state,
+            last_sent_ns=election.last_sent_ns,
+            interval_ns=election.config.advertisement_interval_ns,
+            health=election.health,
+            provisional_until_ns=election.provisional_until_ns,
+            seniority=election.seniority,
+        )
 
     def _end(self) -> None:
         self.process = Process.DEAD
