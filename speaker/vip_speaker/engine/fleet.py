@@ -32,6 +32,7 @@ class Fleet:
     def __init__(self, node: Node, touched: set[Router]) -> None:
         """Begin with no router; those whose timers may have changed are noted in `touched`."""
         self._node = node
+        node.in_force = self.in_force
         self._touched = touched
         self._routers: dict[str, Router] = {}
         self._waiting: dict[str, DesiredRouter] = {}

@@ -77,13 +77,26 @@ class RunningInstances:
         before, self._beside = self._beside, {at: one.beside for at, one in placed.items()}
         return before != self._beside
 
-    def find_place(self, desired: DesiredRouter) -> Placement:
+    def find_place(self, now: int, desired: DesiredRouter) -> Placement:
         """Return where what is desired would run now, and note what that depends on."""
         view = self._node.view
-        placement = place_in_force(desired, view, self.placement)
+        placement = place_in_force(desired, view, self.placement, self._other)
+        if placement.is_taken:
+            self.retry.note(now, failed=True)
         needs = needs_of((desired, placement.router), view)
         self._node.dependencies.note(self._router, needs)
         return placement
+
+    def _other(self, placed: Placed) -> str | None:
+        """Return which other router has the VRID of a place, and is to have it further on."""
+        addressee = self._node.directory.get(placed.key)
+        if addressee is None or addressee.router == self._router:
+            return None
+        other = self._node.in_force().get(addressee.router)
+        wanted = () if other is None else other.instances
+        mine = (placed.family, placed.virtual_router_id)
+        is_kept = any((one.family, one.virtual_router_id) == mine for one in wanted)
+        return other.display_name if other is not None and is_kept else None
 
     def forget(self) -> None:
         """Give every socket back for good."""
@@ -135,7 +148,7 @@ class RunningInstances:
             self._node.directory[instance.placed.key] = addressee
         if failed and all(one.is_pending for one in failed.values()):
             self.retry.note_begun(now)
-        else:
+        elif failed or not placement.is_taken:
             self.retry.note(now, failed=bool(failed))
         self.placement = placement.without(failed)
         return self.placement

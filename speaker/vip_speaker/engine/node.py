@@ -35,6 +35,7 @@ class Node:
         monitor: links and addresses as they are now.
         state_file: what the next life of the engine must know.
         directory: whom an advert is for.
+        in_force: what each router that stays is to run, by name.
         dependencies: whom a change of links or addresses concerns.
         publish: tells subscribers of what has changed.
         started_ns: when this engine started.
@@ -50,6 +51,7 @@ class Node:
     state_file: StateFile
     publish: Callable[[Transition | HeardNodes], None]
     directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
+    in_force: Callable[[], Mapping[str, DesiredRouter]] = dict
     started_ns: int = field(default_factory=boottime_ns)
     dependencies: Dependencies = field(default_factory=Dependencies)
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)

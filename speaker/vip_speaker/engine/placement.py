@@ -6,7 +6,7 @@ goes on with the instances that it had.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -23,6 +23,13 @@ from vip_speaker.engine.compile import (
 from vip_speaker.linux.view import NetworkView
 from vip_speaker.messages import DesiredInstance, DesiredRouter
 
+# Returns the name of the other router of this node that has the VRID of a place there, or None.
+Others = Callable[[Placed], str | None]
+
+
+def _no_other(_placed: Placed) -> None:
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -31,10 +38,12 @@ class Missing:
     Attributes:
         why: a sentence.
         is_pending: the kernel decides in a moment whether it has one.
+        is_taken: another router of this node has its VRID on that interface.
     """
 
     why: str
     is_pending: bool = False
+    is_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,11 @@ class Placement:
         return any(isinstance(one, Missing) and one.is_pending for one in self.instances)
 
     @property
+    def is_taken(self) -> bool:
+        """Whether an instance waits for another router of this node to give its VRID free."""
+        return any(isinstance(one, Missing) and one.is_taken for one in self.instances)
+
+    @property
     def why(self) -> str:
         """Why instances are missing, in one line; with the family where others have a place."""
         found = self.missing
@@ -85,7 +99,12 @@ class Placement:
         return replace(self, instances=instances)
 
 
-def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = None) -> Placement:
+def place(
+    router: DesiredRouter,
+    view: NetworkView,
+    earlier: Placement | None = None,
+    others: Others = _no_other,
+) -> Placement:
     """Return the place of every instance; those of `earlier` stay where they are while they can."""
     current = earlier.placed.values() if earlier is not None else ()
     used: dict[Choice, set[int]] = {}
@@ -102,6 +121,13 @@ def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = 
             # RFC 9568 §5.2.3: a VRID names one virtual router of a link.
             vrid = instance.virtual_router_id
             return Missing(f"VRID {vrid} is already used on {placed.interface} by this group")
+        other = others(placed)
+        if other is not None:
+            return Missing(
+                f"VRID {instance.virtual_router_id} is already used on {placed.interface} by "
+                f"{other}: choose another virtualRouterID for one of them",
+                is_taken=True,
+            )
         taken.add(placed.key)
         return placed
 
@@ -109,7 +135,10 @@ def place(router: DesiredRouter, view: NetworkView, earlier: Placement | None = 
 
 
 def place_in_force(
-    desired: DesiredRouter, view: NetworkView, earlier: Placement | None
+    desired: DesiredRouter,
+    view: NetworkView,
+    earlier: Placement | None,
+    others: Others = _no_other,
 ) -> Placement:
     """Return where what is desired runs, or what was in force before if that would be lost.
 
@@ -121,15 +150,16 @@ def place_in_force(
         desired: what is wanted.
         view: this node.
         earlier: what was in force before.
+        others: which other router of this node has the VRID of a place there, by its shown name.
     """
-    fresh = place(desired, view, earlier)
+    fresh = place(desired, view, earlier, others)
     if earlier is None:
         return replace(fresh, proven=bool(fresh.placed))
     same = _same_instances(earlier.router, desired) and not _becomes_owner(earlier.router, desired)
     proven = bool(fresh.placed) or (same and earlier.proven)
     if same or not earlier.proven or not fresh.missing:
         return replace(fresh, proven=proven)
-    kept = place(_with_instances_of(earlier.router, desired), view, earlier)
+    kept = place(_with_instances_of(earlier.router, desired), view, earlier, others)
     wanted = {address for one in desired.instances for address in one.addresses}
     lost = (_served(kept) & wanted) - _served(fresh)
     if fresh.placed and not lost:

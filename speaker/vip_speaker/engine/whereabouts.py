@@ -62,7 +62,7 @@ class Whereabouts:
 
     def find(self, now: int, desired: DesiredRouter, health: Health) -> None:
         """Find the place of each instance again, and go on with what has one."""
-        placement = self._instances.find_place(desired)
+        placement = self._instances.find_place(now, desired)
         try:
             check_sources(placement.placed.values())
         except UnplannedSourceError as error:
