@@ -1,4 +1,4 @@
-"""What became of the probes of one kind, and the words in which it is told. Pure."""
+"""What became of the probes of one kind, and how it is shown. Pure."""
 
 from __future__ import annotations
 

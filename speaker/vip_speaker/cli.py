@@ -74,7 +74,7 @@ def _print(command: Callable[[argparse.Namespace], int], parsed: argparse.Namesp
         status = command(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads has seen enough. Python would complain again when it closes the pipe.
+        # The reader has closed the pipe. Python would complain again when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PROBLEM
     return status

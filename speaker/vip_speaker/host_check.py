@@ -1,6 +1,6 @@
 """What `vip-speaker check` finds out by looking at the host that it runs on.
 
-The engine judges in the same way what it is told: what is refused here waits in Initialize there.
+The engine judges in the same way what it receives: what is refused here waits in Initialize there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What engine and agent say to each other over the engine's unix socket.
 
 The transport is newline-delimited JSON: one object per line, each with a `type` and a `version`.
-Whoever connects may send any message of `ToEngine`; the engine answers a `StatusRequest` with a
+Every client may send any message of `ToEngine`; the engine answers a `StatusRequest` with a
 `Status` on the same connection and sends the other messages of `FromEngine` to every connection
 that has sent a `Subscribe`.
 

@@ -1,4 +1,4 @@
-"""What a service manager is told (sd_notify): a datagram to the socket in NOTIFY_SOCKET.
+"""What a service manager is sent (sd_notify): a datagram to the socket in NOTIFY_SOCKET.
 
 Standard library only.
 """

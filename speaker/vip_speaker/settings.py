@@ -1,4 +1,4 @@
-"""What one speaker was told on its command line, and how its processes pass it on.
+"""What one speaker was given on its command line, and how its processes pass it on.
 
 The roles (`supervisor`, `engine`, `agent`) are started with the role as their only argument, so
 that a process list tells them apart; the options travel in one environment variable.

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from support import grants
+from support import expected_rights
 from support.chart_rights import Rights, chart_rights, used
 from support.cluster_agent import NODE, cluster_agent, until
-from support.told_speakers import ToldSpeakers
+from support.scripted_speakers import ScriptedSpeakers
 from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
 from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, LEASES, SERVICES
@@ -98,7 +98,7 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
     A VirtualIP is created, held, moved and deleted meanwhile.
     """
     namespace, scene = rights.namespace, Scene(api.api, rights.namespace)
-    speakers = ToldSpeakers(api.api, namespace, (NODE, "n2"))
+    speakers = ScriptedSpeakers(api.api, namespace, (NODE, "n2"))
     api.api.delete(SPEAKERS, NODE)  # the real agent of this node makes its own
     api.api.delete(LEASES, f"vip-speaker-{NODE}", namespace)
     pod = rights.make_speaker_pod("speaker-n1", NODE)
@@ -138,9 +138,11 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
     assert [(each.verb, each.path) for each in records if each.status == 403] == []
     assert "orbidden" not in logs
     of_operator = used(each for each in records if each.user_agent.startswith("vip-operator/"))
-    assert of_operator == grants.OPERATOR_IN_CLUSTER | grants.OPERATOR_IN_NAMESPACE
+    assert (
+        of_operator == expected_rights.OPERATOR_IN_CLUSTER | expected_rights.OPERATOR_IN_NAMESPACE
+    )
     of_agent = used(each for each in records if each.user_agent.startswith("vip-speaker/"))
-    assert of_agent == grants.AGENT_IN_CLUSTER | grants.AGENT_IN_NAMESPACE
+    assert of_agent == expected_rights.AGENT_IN_CLUSTER | expected_rights.AGENT_IN_NAMESPACE
 
 
 # --- the admission policy ------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def test_a_token_of_no_node_writes_nothing(rights: Rights, agent_of_n1: Api, pod
 
 
 def test_the_policy_is_for_agents_only(api: ControlPlane, rights: Rights, agent_of_n1: Api) -> None:
-    """Whoever else may write Leases still may: the operator its own."""
+    """Others that may write Leases still may: the operator its own."""
     operator = rights.api_with(rights.token("vip-operator"))
     found = operator.get(LEASES, "vip-operator", rights.namespace)
     found["spec"]["holderIdentity"] = "operator"

@@ -242,7 +242,7 @@ def processes_naming(directory: str) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_killed_harness(number: signal.Signals) -> None:
-    """Whoever runs a control plane and is killed leaves no process and no file of it."""
+    """A program that runs a control plane and is killed leaves no process and no file of it."""
     harness = subprocess.Popen([sys.executable, "-c", HARNESS], stdout=subprocess.PIPE, text=True)
     try:
         assert harness.stdout is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import grants
+from support import expected_rights
 from support.chart_rights import Rights, chart_rights, used
 from support.operator_stand import Stand, operator_stand
 from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
@@ -161,7 +161,7 @@ def test_what_is_written_goes_and_what_users_wrote_stays(
     records = proxy.requests()
     # Nodes are looked at only if there is a pod to wait for at the first look.
     found = used(records) | {("", "nodes", "list")}
-    assert found == grants.CLEANUP_IN_CLUSTER | grants.CLEANUP_IN_NAMESPACE
+    assert found == expected_rights.CLEANUP_IN_CLUSTER | expected_rights.CLEANUP_IN_NAMESPACE
     deleted = [each.path for each in records if each.verb == "delete"]
     assert "/daemonsets/" in deleted[0]
 

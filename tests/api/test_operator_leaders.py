@@ -16,7 +16,7 @@ from vip_lab.kubernetes.operator import Operator
 from vip_lab.wait import throughout, until
 
 LEASE = "vip-operator"
-# The Lease's duration, and as much again for whoever waits for it.
+# The Lease's duration, and as much again for the one that waits for it.
 SECONDS_TO_TAKE_OVER = 30.0
 
 
@@ -134,6 +134,6 @@ def test_a_leader_without_api_is_suspended_and_goes_on(
 
 
 def test_a_deleted_lease_ends_the_leader(stand: Stand) -> None:
-    """Whoever deletes the Lease ends the leader: somebody else may hold another one already."""
+    """Deleting the Lease ends the leader: another one may hold a new Lease already."""
     stand.api.delete(LEASES, LEASE, stand.namespace)
     assert stand.operator.wait(15.0) == 3

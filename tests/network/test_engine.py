@@ -78,7 +78,7 @@ def _seconds(since: str) -> float:
 
 
 def test_omission_keeps_a_router(one: BareEngine) -> None:
-    """A list without the router, from whoever does not know all, changes nothing but a report."""
+    """A list without the router that does not claim to be complete changes nothing but a report."""
     serve(one)
     one.desire(complete=False)
     throughout("the address", lambda: has(one, VIP), 1)

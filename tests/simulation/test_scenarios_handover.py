@@ -260,7 +260,7 @@ def test_better_node_returns_and_waits(preemption: PreemptionMode, after_ms: int
 @pytest.mark.parametrize("order", ["n1 n2 n3", "n3 n2 n1"])
 @pytest.mark.parametrize("interval_ms", [100, 500, 3000, 10_000])
 def test_interval_changes_node_by_node(interval_ms: int, order: str) -> None:
-    """Whoever gets the new interval first, nothing moves, and a crash counts with it (L7)."""
+    """The order in which nodes get a new interval moves nothing; a crash counts with it (L7)."""
     world = settled()
     began_ns = world.now_ns
     for name in order.split():

@@ -14,7 +14,7 @@ from vip_kube.wire import Object
 from vip_lab.kubernetes.helm import find_helm
 
 # Group, resource (with its subresource) and verb.
-Grant = tuple[str, str, str]
+Right = tuple[str, str, str]
 
 CHART = ROOT / "charts" / "vip-operator"
 RELEASE = "vips"
@@ -113,7 +113,7 @@ def container(workload: Object, name: str) -> Object:
     return found
 
 
-def grants(role: Object) -> set[Grant]:
+def rights_of(role: Object) -> set[Right]:
     """Return what a Role or ClusterRole allows."""
     return {
         (group, resource, verb)

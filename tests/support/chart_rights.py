@@ -1,4 +1,4 @@
-"""The chart's accounts and roles on a real API server, and whoever comes with their tokens."""
+"""The chart's accounts and roles on a real API server, and clients with their tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from support.chart import Grant, find, render
+from support.chart import Right, find, render
 from vip_common.kinds import SPEAKERS
 from vip_kube.errors import ApiError
 from vip_kube.kinds import PODS
@@ -87,7 +87,7 @@ class Rights:
         return name
 
     def api_with(self, token: str) -> Api:
-        """Return the API as whoever a token is of."""
+        """Return the API as the account that a token belongs to."""
         certificate = self._plane.credentials.authority.certificate
         return Api(self._plane.place, self._plane.server, certificate, token)
 
@@ -129,13 +129,13 @@ def chart_rights(plane: ControlPlane, namespace: str) -> Iterator[Rights]:
         rights.remove()
 
 
-def used(records: Iterable[Record]) -> set[Grant]:
+def used(records: Iterable[Record]) -> set[Right]:
     """Return what was asked, as roles spell it; pages that are no resource are left out."""
-    found = (_grant(record) for record in records)
+    found = (_right(record) for record in records)
     return {grant for grant in found if grant is not None}
 
 
-def _grant(record: Record) -> Grant | None:
+def _right(record: Record) -> Right | None:
     words = record.path.strip("/").split("/")
     group = words[1] if words[0] == "apis" and len(words) > 1 else ""
     rest = words[3:] if words[0] == "apis" else words[2:]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from support.api_server import allow_everything
-from support.told_speakers import ToldSpeakers
+from support.scripted_speakers import ScriptedSpeakers
 from vip_common.kinds import VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
 from vip_kube.kinds import EVENTS
@@ -24,7 +24,7 @@ class Stand:
     """What a test of the operator works with.
 
     Args:
-        api: as whoever may write everything.
+        api: as a user who may write everything.
         namespace: of the operator and of the VirtualIPs.
         operator: not started yet.
     """
@@ -33,7 +33,7 @@ class Stand:
         self.api = api
         self.namespace = namespace
         self.operator = operator
-        self.speakers = ToldSpeakers(api, namespace)
+        self.speakers = ScriptedSpeakers(api, namespace)
 
     def apply(self, name: str, *addresses: str, **spec: Any) -> JsonObject:
         """Create a VirtualIP, of 192.0.2.100 unless other addresses are given."""

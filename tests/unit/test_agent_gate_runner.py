@@ -195,7 +195,7 @@ async def test_two_gates_of_one_router(scene: Scene) -> None:
 
 
 async def test_a_change_is_reported(scene: Scene) -> None:
-    """Whoever tells the engine hears of every change at once."""
+    """The part that sends verdicts to the engine hears of every change at once."""
     await scene.runner.apply({WEB: gate()})
     scene.made[0].count(passed=True)
     scene.made[0].count(passed=True)

@@ -57,7 +57,7 @@ def of(*nodes: str, vrid: int = 51) -> KnownRouter:
 
 
 def test_an_empty_cluster_knows_nobody(state: ClusterState) -> None:
-    """That is an answer too: whoever speaks is a stranger."""
+    """That is an answer too: every speaker is a stranger."""
     assert known(state) == []
 
 

@@ -141,5 +141,5 @@ def test_whose_adverts_are_ours() -> None:
 
 
 def test_an_election_without_candidates_has_no_adverts() -> None:
-    """Whoever speaks with its VRID is a stranger."""
+    """Every router that speaks with its VRID is a stranger."""
     assert [one.sources for one in known_routers(virtual_router(candidates=[]))] == [[], []]

@@ -8,18 +8,18 @@ from functools import cache
 import pytest
 import yaml
 
-from support import grants as granted
+from support import expected_rights
 from support.chart import (
     CHART,
     NAMESPACE,
     OTHER_VALUES,
-    Grant,
+    Right,
     container,
     daemon_set,
     default_objects,
     find,
-    grants,
     render,
+    rights_of,
     run_helm,
 )
 from support.rings import ROOT
@@ -315,18 +315,18 @@ def test_a_hung_agent_is_ended_within_a_minute_or_two() -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "wanted"),
     [
-        ("ClusterRole", "vip-operator", granted.OPERATOR_IN_CLUSTER),
-        ("Role", "vip-operator", granted.OPERATOR_IN_NAMESPACE),
-        ("ClusterRole", "vip-speaker", granted.AGENT_IN_CLUSTER),
-        ("Role", "vip-speaker", granted.AGENT_IN_NAMESPACE),
-        ("ClusterRole", "vip-operator-cleanup", granted.CLEANUP_IN_CLUSTER),
-        ("Role", "vip-operator-cleanup", granted.CLEANUP_IN_NAMESPACE),
+        ("ClusterRole", "vip-operator", expected_rights.OPERATOR_IN_CLUSTER),
+        ("Role", "vip-operator", expected_rights.OPERATOR_IN_NAMESPACE),
+        ("ClusterRole", "vip-speaker", expected_rights.AGENT_IN_CLUSTER),
+        ("Role", "vip-speaker", expected_rights.AGENT_IN_NAMESPACE),
+        ("ClusterRole", "vip-operator-cleanup", expected_rights.CLEANUP_IN_CLUSTER),
+        ("Role", "vip-operator-cleanup", expected_rights.CLEANUP_IN_NAMESPACE),
     ],
 )
-def test_roles_allow_what_is_used(kind: str, name: str, wanted: set[Grant]) -> None:
+def test_roles_allow_what_is_used(kind: str, name: str, wanted: set[Right]) -> None:
     """Each role allows what its program asks for, verb by verb, and is bound to its account."""
     objects = default_objects()
-    assert grants(find(objects, kind, name)) == wanted
+    assert rights_of(find(objects, kind, name)) == wanted
     binding = find(objects, f"{kind}Binding", name)
     assert binding["roleRef"] == {
         "apiGroup": "rbac.authorization.k8s.io",
@@ -356,7 +356,7 @@ def test_pods_are_seen_where_a_value_says(objects: list[Object]) -> None:
     ]
     for each in found:
         if each["kind"] == "Role":
-            assert grants(each) == granted.POD_GATES
+            assert rights_of(each) == expected_rights.POD_GATES
         else:
             assert each["subjects"] == accounts
             assert each["roleRef"]["kind"] == "Role"
@@ -366,7 +366,7 @@ def test_pods_are_seen_where_a_value_says(objects: list[Object]) -> None:
 def test_nothing_is_allowed_for_all(objects: list[Object]) -> None:
     """No rule says `*`, and none touches Secrets."""
     roles = [each for each in objects if each["kind"] in {"Role", "ClusterRole"}]
-    words = {word for role in roles for grant in grants(role) for word in grant}
+    words = {word for role in roles for right in rights_of(role) for word in right}
     assert not words & {"*", "secrets"}
 
 

@@ -1,4 +1,4 @@
-"""Commands that print end quietly when whoever reads has seen enough."""
+"""Commands that print end quietly when their reader has closed the pipe."""
 
 from __future__ import annotations
 

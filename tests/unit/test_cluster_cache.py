@@ -53,7 +53,7 @@ def _names() -> list[str]:
 
 @pytest.mark.timeout(120)
 def test_what_is_there_is_read_while_another_is_made() -> None:
-    """Whoever finds an image or a store in the cache does not wait for the making of another."""
+    """One that finds an image or a store in the cache does not wait for the making of another."""
     image = _image()
     key = cache.hash_of_words(image.name)
     _store(f"store-{key}", image)

@@ -99,7 +99,7 @@ def test_a_gap_beyond_the_bound_is_wrong() -> None:
 
 
 def test_a_machine_that_stood_still_is_no_gap_of_ours() -> None:
-    """The time for which the prober itself could not run is granted to the hosts as well."""
+    """The hosts may take longer by the time for which the prober itself could not run."""
     stood_still = replace(GOOD, longest_gap_ms=150.0, late_ms_max=60.0)
     assert what_is_wrong((stood_still, GOOD), Bound(100, "a sum")) == ""
     assert "150 ms" in what_is_wrong((replace(stood_still, late_ms_max=40.0), GOOD), Bound(100, ""))

@@ -69,7 +69,7 @@ def test_an_end_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_cache_that_cannot_be_used_is_set_aside(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is kept for whoever looks into it, and is not met again."""
+    """It is kept for a person to look into, and is not met again."""
     path = tmp_path / "desired.json"
     path.write_bytes(content)
     assert cache.load(path) is None

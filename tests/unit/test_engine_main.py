@@ -58,5 +58,5 @@ def test_an_engine_that_dies_of_an_error_leaves_its_addresses(
 
 
 def test_an_engine_that_was_stopped_gives_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever ended in an orderly way holds nothing afterwards."""
+    """A router that ended in an orderly way holds nothing afterwards."""
     assert _run(monkeypatch, None).closed

@@ -98,7 +98,7 @@ def _first_start(scene: Scene, *, answered: bool) -> Router:
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_another_machine_delays_nothing_and_is_named(scene: Scene, *, answered: bool) -> None:
-    """Whoever takes over from silence does so in time, and says who answered for the address."""
+    """It takes over from silence in time, and says who answered for the address."""
     one = _first_start(scene, answered=answered)
     taken_ns = tick_when_due(one, SECOND, lambda: state_of(one) is not State.ACTIVE)
     assert taken_ns <= 3 * SECOND + SECOND // 128
@@ -124,7 +124,7 @@ def test_another_machine_that_gives_up_is_forgotten(scene: Scene) -> None:
 
 
 def test_the_active_elsewhere_is_no_other_machine(scene: Scene) -> None:
-    """Whoever sends adverts has the address rightly; later on nothing is made of its answer."""
+    """A host that sends adverts has the address rightly; later on nothing is made of its answer."""
     one = _first_start(scene, answered=True)
     one.hear(SECOND, 0, ip_address("192.0.2.12"), Advertisement(51, 250, SECOND, ()))
     tick_when_due(one, 2 * SECOND, lambda: state_of(one) is not State.ACTIVE)

@@ -96,7 +96,7 @@ def _sweep(scene: Scene, one: Router, began_ns: int) -> None:
 
 
 def test_a_sweep_of_many_addresses_counts_once(scene: Scene) -> None:
-    """Three within ten seconds are stood; whoever goes on after that is not to be fought."""
+    """Three within ten seconds are repaired; a program that goes on after that is left alone."""
     one = _serving_many(scene)
     for second in (4, 6, 8):
         _sweep(scene, one, second * SECOND)

@@ -192,7 +192,7 @@ def test_a_client_is_told_no_where_no_file_can_be_opened(harness: Harness) -> No
 
 @pytest.mark.usefixtures("few_files")
 def test_a_client_takes_the_place_of_the_oldest_where_no_file_is_left(harness: Harness) -> None:
-    """Whoever asks gets an answer, though others hold what files there are."""
+    """A client gets an answer, though others hold what files there are."""
     with ExitStack() as stack:
         oldest = stack.enter_context(harness.client())
         harness.turn()

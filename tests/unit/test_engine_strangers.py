@@ -109,7 +109,7 @@ def test_anyone_may_be_ours() -> None:
 
 
 def test_version_2_is_never_ours() -> None:
-    """We do not speak it, so whoever does with a VRID of ours disturbs it."""
+    """We do not speak it, so a router that does with a VRID of ours disturbs it."""
     memory = strangers({(4, 77): None})
     assert not memory.is_ours(KEEPALIVED._replace(protocol=2))
 

@@ -14,7 +14,7 @@ from vip_lab.wait import until
 
 
 def test_a_process_shows_its_words_at_once(tmp_path: Path) -> None:
-    """Whoever looks for a process by its words finds it as soon as it was started."""
+    """A process that is looked for by its words is found as soon as it was started."""
     command = [sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path)]
     for _ in range(200):
         process = Process(None, command, tmp_path / "output")

@@ -185,7 +185,7 @@ def test_a_port_is_never_used(kind: str, patterns: list[str]) -> None:
 
 @pytest.mark.parametrize("patterns", [[], ["eth0"], ["br0"], ["eth*", "br*"]])
 def test_its_master_is_used(patterns: list[str]) -> None:
-    """Whoever named the card means what it is now a part of."""
+    """A file that names the card means what it is now a part of."""
     assert used(PORT, BRIDGE, patterns=patterns, addresses=ON_BRIDGE) == "br0"
 
 

@@ -92,7 +92,7 @@ def test_a_peer_is_a_stranger_to_all_other_elections() -> None:
 
 
 def test_another_election_with_the_virtual_router_id_of_a_peer_is_warned() -> None:
-    """Whoever wrote a VRID that somebody's peer uses is told, although that one lists it."""
+    """A VRID that a declared peer of another VirtualIP uses brings a warning."""
     heard = reports(speaks(51), speaks(60))
     shared = beside(PEER, virtualRouterID=51)
     mine = vip(addresses=[HERE], vrrp={"virtualRouterID": 60})

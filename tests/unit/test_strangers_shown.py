@@ -90,7 +90,7 @@ def test_the_cluster_is_told() -> None:
 
 
 def test_they_outlive_the_engine() -> None:
-    """An engine that is away takes no VRID off the list: whoever used it is most likely there."""
+    """An engine that is away takes no VRID off the list: its user is most likely there."""
     last = status(foreign=[foreign(7)])
     assert without_engine(last, [], (), Reason.STOPPED).foreign == with_engine(last, (), {}).foreign
     assert without_engine(None, [], (), Reason.STOPPED).foreign == ()

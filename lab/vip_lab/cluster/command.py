@@ -1,7 +1,7 @@
 """The command behind `make cluster-up` and `make cluster-down`.
 
 As root: `python -m vip_lab.cluster up|down|status|images`; `images` makes what nodes hold, so that
-whoever starts a cluster afterwards need not wait, and ends with 3 where no cluster can run at all.
+a cluster that is started afterwards need not wait, and ends with 3 where no cluster can run at all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The process behind `fault_proxy.FaultProxy`: an HTTPS reverse proxy that can be told to fail.
+"""The process behind `fault_proxy.FaultProxy`: an HTTPS reverse proxy that fails on demand.
 
     python -m vip_lab.kubernetes.fault_server CONFIG.json
 
-It is told what to do over a unix socket, one JSON object per line, each answered by one.
+It takes commands over a unix socket, one JSON object per line, each answered by one.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class FaultServer:
         )
         await control.serve_forever()
 
-    # --- being told ------------------------------------------------------------------------------
+    # --- commands --------------------------------------------------------------------------------
 
     async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What `plan()` is told: every fact is data, nothing is looked up."""
+"""What `plan()` is given: every fact is data, nothing is looked up."""
 
 from __future__ import annotations
 

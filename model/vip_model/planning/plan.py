@@ -51,7 +51,7 @@ class Plan:
 
     Attributes:
         virtual_routers: every election, those that are retired included, by name. Revisions are
-            those that were allocated, 0 for a new one: whoever writes them raises them.
+            those that were allocated, 0 for a new one: the writer raises them.
         statuses: what is said of each VirtualIP, in the order given.
         warnings: what does not hinder but should be known.
         ingress: the addresses that each Service of our load-balancer class is to show.

@@ -1,6 +1,6 @@
 """CEL rules of the CRDs: what a schema cannot say and a plan should not have to. Pure.
 
-They are the first line only: whatever they let through is judged again by `validation` and by the
+They are the first line only: what they let through is judged again by `validation` and by the
 plan, which also know what CEL does not, such as spellings of one address, or whether it is in
 240.0.0.0/4.
 

@@ -1,4 +1,4 @@
-"""Checking a decoded document against a type, so that every misfit is told at once. Pure.
+"""Checking a decoded document against a type, so that every misfit is reported at once. Pure.
 
 msgspec stops at the first one; this looks at all of them, and knows what was probably meant.
 """

@@ -41,7 +41,7 @@ def possible_degradations(instances: int, costs: Iterable[int]) -> tuple[Degrada
     """Return the degradations with which a node still takes part, best first; SOUND is none.
 
     A node without any instance takes no part. There are at most one more than there are failing
-    priorities: whoever lacks more shares the last place.
+    priorities: nodes that lack more share the last place.
 
     Args:
         instances: how many instances the election has.

@@ -1,6 +1,7 @@
 """Says that the agent's loop turns, at a unix socket that nobody else can have.
 
-A probe of the HTTP server would ask whoever has its port, and a probe that fails ends the agent.
+A probe of the HTTP server would ask any program that has its port, and a probe that fails ends
+the agent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The agent's end of the engine's socket: says what is desired, hears what happens.
 
-Whatever is said is whole and idempotent, so only the newest of each kind is kept and sent: a
-slow engine is never sent a queue, and a new one is told everything once more.
+Every message is whole and idempotent, so only the newest of each kind is kept and sent: a
+slow engine is never sent a queue, and everything is sent to a new one again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From VirtualRouters to what the engine is told and which gates run; for both modes. Pure."""
+"""From VirtualRouters to what is sent to the engine and which gates run; for both modes. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def desired_router(router: VirtualRouter, node: str) -> DesiredRouter | None:
 def known_routers(
     router: VirtualRouter, former: Iterable[AdvertSource] = ()
 ) -> Iterator[KnownRouter]:
-    """Yield what the engine must know of an election to call nobody in it a stranger.
+    """Yield what the engine must know of an election to take none of its members for a stranger.
 
     Args:
         router: the election, whether this node takes part or not.

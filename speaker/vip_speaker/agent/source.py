@@ -51,7 +51,7 @@ class Source(Protocol):
         """Listen to the engine."""
 
     def told_verdicts(self) -> None:
-        """The engine was told verdicts: what it reports may be another."""
+        """Verdicts were sent to the engine: its report may change."""
 
     async def farewell(self) -> None:
         """The engine has left: say so to whom it may concern, within a second."""

@@ -1,6 +1,6 @@
 """The agent's HTTP server: /healthz, /readyz, /status, /metrics.
 
-It is a convenience: whatever happens to it, gates and addresses go on.
+It is a convenience: gates and addresses go on without it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vip_speaker.linux.ownership import is_ours
 _BACKOFF_FIRST_SECONDS = 1.0
 _BACKOFF_LIMIT_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 0.5
-# Whoever reaches the node may ask: rendering takes time that the gates need, connections files.
+# Anyone who reaches the node may ask: rendering takes time that the gates need, connections files.
 _KEPT_SECONDS = 1.0
 _CONNECTIONS = 16
 
@@ -79,7 +79,7 @@ async def _listen(runner: web.AppRunner, address: str, host: str, port: int) -> 
 def _few(server: web.Server) -> Callable[[], asyncio.Protocol]:
     """Return what makes the protocol of a connection, and closes the oldest where one is too many.
 
-    Not the newest: those who hold connections must not keep away whoever comes to ask.
+    Not the newest: those who hold connections must not keep new ones away.
     """
 
     def close_oldest() -> None:

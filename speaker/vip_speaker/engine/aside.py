@@ -29,7 +29,7 @@ def _close(sockets: Sequence[Closable]) -> None:
 
 
 def close_all(sockets: Sequence[Closable]) -> None:
-    """Close these, each whatever happens to the others."""
+    """Close each of these, even if closing another fails."""
     for each in sockets:
         # An interface that is gone has taken its part.
         with contextlib.suppress(OSError):

@@ -36,7 +36,7 @@ def load(path: Path) -> Desired | None:
 
 
 def set_aside(path: Path, why: str) -> None:
-    """Keep a cache that cannot be used for whoever looks into it, out of the way of the next start.
+    """Rename a cache that cannot be used: a person can look into it, the next start does not.
 
     Args:
         path: the cache.

@@ -66,7 +66,7 @@ class _Ear:
 
 
 class Ears:
-    """Opens receivers for whoever needs one and closes them when nobody does."""
+    """Opens receivers where one is needed and closes them when none is."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class Ears:
         return read
 
     def _settle(self, key: EarKey) -> None:
-        """After a change of who needs it: close what nobody needs."""
+        """After a change of what is needed: close the rest."""
         ear = self._ears[key]
         if ear.receiver is not None and not ear.admissions:
             del self._urgent[key]

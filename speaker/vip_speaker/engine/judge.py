@@ -1,8 +1,8 @@
 """Which routers of a desired state this engine can run: each judged by itself. Pure.
 
-Whoever may open the engine's socket may send anything, and so may a newer or broken agent. What
-is let through here must never raise later: one bad router would end the engine and with it every
-other router of the node.
+Every program that may open the engine's socket may send anything, and so may a newer or broken
+agent. What is let through here must never raise later: one bad router would end the engine and
+with it every other router of the node.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class Engine:
         return self._selector
 
     def start(self) -> None:
-        """Serve what the last engine was told, before any agent speaks."""
+        """Serve what was sent to the last engine, before any agent speaks."""
         self._opener.wait_for_all(patient=True)
         stored = cache.load(self._cache_file)
         if stored is not None and stored.node == self._settings.node:
@@ -126,7 +126,7 @@ class Engine:
                 # It was let through and cannot be run: the next life starts without it.
                 cache.set_aside(self._cache_file, repr(error))
                 raise
-        # Last: whoever resumes has not a millisecond to lose.
+        # Last: an engine that resumes has not a millisecond to lose.
         self._ears.listen(self._monitor.view.listening_places())
         self._ears.tick(boottime_ns())
         self._opener.wait_for_all(patient=False)

@@ -1,4 +1,4 @@
-"""What the kernel tells of links and addresses, handed to whom it concerns.
+"""What the kernel tells of links and addresses, handed to the routers that it concerns.
 
 The monitor loses events when they come faster than they are read; then links and addresses are
 listed anew by the worker, since a list may wait for a kernel lock.

@@ -131,7 +131,7 @@ class Prober:
             self._answers[answer.address] = answer.mac
 
     def _judge(self, now: int, *, active: bool) -> None:
-        """Warn of whoever has an address while this node is Active and nobody else speaks VRRP."""
+        """Warn of a host that has an address while this node is Active and no other speaks VRRP."""
         if self._known and not active:
             self._answers.clear()
         found = dict(self._answers) if active else {}

@@ -232,7 +232,7 @@ class Router:
         self._renew_if_due(now)
 
     def tick(self, now: int, heard_until_ns: int | None = None) -> None:
-        """Act on whatever is due; adverts up to `heard_until_ns` have been heard (None: all)."""
+        """Act on what is due; adverts up to `heard_until_ns` have been heard (None: all)."""
         if self.instances.retry.is_due(now):
             self.network_changed(now)
         taken = self.prober.tick(now, active=self.is_active)

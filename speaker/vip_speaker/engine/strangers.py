@@ -2,7 +2,7 @@
 
 Our own nodes do not learn at the same moment of a new router or a new candidate, so that who is
 heard may be one of ours that this node will be told of in a moment. Therefore a stranger counts
-only when it is still heard after a while, and whoever turns out to be ours is forgotten at once.
+only when it is still heard after a while, and one that turns out to be ours is forgotten at once.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Strangers:
     def _has_room(self, now: int, ifindex: int) -> bool:
         """Return whether one more can be remembered; one that had its chance makes room for it.
 
-        Whoever has settled stays: were they to make room for each other, the list would change
+        Those that have settled stay: were they to make room for each other, the list would change
         for ever where there are too many.
         """
         if self._on[ifindex] >= self._limits.per_interface:

@@ -1,4 +1,4 @@
-"""How long the turns of the loop are and how late its timers: measured for ever, told in status.
+"""How long the turns of the loop are and how late its timers: always measured, shown in status.
 
 A turn that is long delays an advert; a timer that is late already did.
 """

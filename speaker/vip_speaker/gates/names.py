@@ -39,7 +39,7 @@ class Lookup:
         self._under_way: asyncio.Future[_Found] | None = None
 
     async def addresses(self, port: int) -> list[AddressInfo]:
-        """Return every address, best first; whoever gives up leaves the lookup to the next one.
+        """Return every address, best first; a caller that gives up leaves the lookup to the next.
 
         Raises:
             OSError: there is none.

@@ -59,7 +59,7 @@ class WatchedGate(abc.ABC):
             return
         try:
             verdict = self._judge()
-        except Exception as error:  # noqa: BLE001  whoever tells of the change must go on
+        except Exception as error:  # noqa: BLE001  the caller, which reports the change, must go on
             verdict = Verdict(state=GateState.FAILING, reason=f"the gate broke: {error!r}")
             if verdict != self._verdict:
                 _log.warning("A gate broke: %r", error, exc_info=error)

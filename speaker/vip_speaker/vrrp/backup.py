@@ -79,7 +79,7 @@ class Backup:
         return standing.outranks(heard.priority) and not standing.outranks(peer.priority)
 
     def _hear_while_binding(self, now: int, heard: Heard, arrived_ns: int) -> list[Action]:
-        """Whatever was decided ends with another's claim, unless it would be decided again."""
+        """What was decided ends with another's claim, unless it would be decided again."""
         standing, peer = self._standing, self._standing.peer
         is_replaced = not peer.resigned and not peer.is_stranger(heard)
         is_lower = standing.is_above(heard.priority)

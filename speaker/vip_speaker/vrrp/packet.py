@@ -48,7 +48,7 @@ class DropReason(enum.StrEnum):
     """Why a packet was not obeyed; the values are labels of a metric and do not change.
 
     `decode` makes the checks from HOP_LIMIT to CHECKSUM in this order and refuses VRID 0; the
-    others need to know more than the message and are made by whoever receives.
+    others need to know more than the message and are made by the receiver.
     """
 
     MALFORMED_IP_HEADER = "MalformedIPHeader"  # fragment, impossible lengths, another protocol

@@ -157,7 +157,7 @@ class Standing:
         return self.priority > priority
 
     def outranks(self, priority: int) -> bool:
-        """Whether this node is less degraded, which counts whatever Preempt_Mode says."""
+        """Whether this node is less degraded, which counts in every Preempt_Mode."""
         config = self.config
         return config.health_bands and config.level(self.priority) < config.level(priority)
 

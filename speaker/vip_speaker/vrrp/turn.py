@@ -60,7 +60,7 @@ class Driver(Protocol[RouterT]):
 
 
 def turn(driver: Driver[RouterT]) -> None:
-    """Do whatever there is to do, once."""
+    """Do what there is to do, once."""
     now = driver.now_ns()
     for router in driver.due(now):
         router.advertise(now)

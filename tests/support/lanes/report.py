@@ -1,4 +1,4 @@
-"""What became of each test: written as it ends, read by whoever runs several pytests at once."""
+"""What became of each test: written as it ends, read by what runs several pytests at once."""
 
 from __future__ import annotations
 

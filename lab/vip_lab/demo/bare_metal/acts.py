@@ -136,7 +136,7 @@ ACTS: tuple[Act[HostsStage], ...] = (
     ),
     Act(
         title="link of {0} cut",
-        story="The cable of {0} is pulled. Nothing can be told to anybody, so the others have to "
+        story="The cable of {0} is pulled. {0} can tell no other host, so the others have to "
         "wait until three adverts have stayed away.",
         ends=Ends.ELSEWHERE,
         begin=HostsStage.settled,

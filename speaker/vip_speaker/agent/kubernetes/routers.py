@@ -139,7 +139,7 @@ class ClusterState:
         self._leaving: dict[str, _Leaving] = {}
         # Ended by an explicit word and deleted since; the engine may not have heard of it yet.
         self._ended: set[str] = set()
-        # Gone without having been retired: nobody was told to end it, so it is heard on.
+        # Gone without having been retired: no node was asked to end it, so its adverts still count.
         self._vanished: dict[str, tuple[KnownRouter, ...]] = {}
         self._revision = 0
         self._concern = 0

@@ -122,7 +122,7 @@ class KubernetesSource:
             await self._give_orders()
 
     def hear(self, message: FromEngine) -> None:
-        """Report whatever the engine announces."""
+        """Report what the engine announces."""
         if isinstance(message, Hello | Farewell):
             self._has_released = isinstance(message, Farewell) and message.released
         if not isinstance(message, Status):

@@ -1,4 +1,4 @@
-"""Static mode: from manifests to what this node's engine is told and which gates run.
+"""Static mode: from manifests to what is sent to this node's engine and which gates run.
 
 What is planned is the model's business (`vip_model.planning.static`); here it becomes what the
 processes of one node exchange.

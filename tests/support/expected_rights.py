@@ -5,13 +5,13 @@ The API ring compares this with what operator and agent really ask there.
 
 from __future__ import annotations
 
-from support.chart import Grant
+from support.chart import Right
 
 _OURS = "vip-operator.io"
 _FOLLOW = ("list", "watch")
 
 
-def _each(group: str, resources: str, *verbs: str) -> set[Grant]:
+def _each(group: str, resources: str, *verbs: str) -> set[Right]:
     return {(group, resource, verb) for resource in resources.split() for verb in verbs}
 
 

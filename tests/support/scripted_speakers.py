@@ -13,11 +13,11 @@ from vip_lab.kubernetes.objects import make_node
 APPLIED_REVISION = "vip-operator.io/applied-revision"
 
 
-class ToldSpeakers:
+class ScriptedSpeakers:
     """Nodes on 192.0.2.0/24 and 2001:db8::/64, each with a speaker that says what a test says.
 
     Args:
-        api: as whoever may write everything.
+        api: as a user who may write everything.
         namespace: the operator's, where the Leases are.
         nodes: their names.
     """
