@@ -158,7 +158,12 @@ def test_bound_after_the_end_of_the_last_claim() -> None:
     cluster.release("n1")
     cluster.round(keeper)
     assert cluster.told("Bound") == ("Unknown", Reason.AWAITING_REPORTS)
+    assert cluster.told("Ready") == ("True", Reason.AWAITING_REPORTS)
+    cluster.silent.update(cluster.speakers)
+    cluster.wait(4)
+    cluster.round(keeper)
     assert cluster.told("Ready") == ("False", Reason.AWAITING_REPORTS)
+    cluster.silent.clear()
     assert cluster.status().active_node == ""
     cluster.silent.add("n3")
     cluster.wait(1)

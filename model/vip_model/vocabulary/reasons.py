@@ -356,7 +356,7 @@ class Reason(enum.StrEnum):
     NOT_CONTESTED = "NotContested", Use.CONDITION, "No two nodes are known to hold the addresses."
     SPEAKERS_BEHIND = (
         "SpeakersBehind",
-        Use.CONDITION,
+        Use.CONDITION | Use.EVENT,
         "Speakers have not applied the newest revision for more than 30 s.",
     )
     PROGRESSING = (

@@ -36,6 +36,8 @@ TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
 # What it comes to where nodes have no speaker.
 WITHOUT_SPEAKERS = frozenset({Reason.NO_CANDIDATES, Reason.NO_SPEAKERS})
+# What Bound says while an address moves: reports come one after the other.
+ON_THE_MOVE = frozenset({Reason.SETTLING, Reason.AWAITING_REPORTS})
 # What Bound says where a node claims them, or may claim them unheard.
 CLAIMED = frozenset(
     {
@@ -82,6 +84,7 @@ def running(
     *,
     speaker_trouble: str = "",
     not_shown: Sequence[str] = (),
+    stays_ready: bool = False,
 ) -> list[Condition]:
     """Return every condition but Accepted of a VirtualIP that has an election.
 
@@ -93,6 +96,7 @@ def running(
         generation: the generation of the VirtualIP that is judged.
         speaker_trouble: why nodes have no speaker, a clause; empty where nothing is known of it.
         not_shown: which addresses its Services do not show, and why: a sentence for each.
+        stays_ready: it was Ready, and is on the move since a moment.
     """
     status, reason, message = _bound(router, holding, found)
     if reason in WITHOUT_SPEAKERS and speaker_trouble:
@@ -100,9 +104,9 @@ def running(
     bound = _condition(BOUND, status, reason, message, generation)
     return [
         bound,
-        _ready(virtual_ip, router, bound, holding.holder, not_shown),
+        _ready(virtual_ip, router, bound, holding.holder, not_shown, stays_ready=stays_ready),
         _contested(holding, generation),
-        _stalled(found, generation),
+        _stalled(holding, found, generation),
         _conflicting(found, generation),
     ]
 
@@ -191,11 +195,16 @@ def _ready(
     bound: Condition,
     holder: Claim | None,
     not_shown: Sequence[str],
+    *,
+    stays_ready: bool,
 ) -> Condition:
     """Return Ready; while it is not bound, for the reason of that: listings show only this one."""
     generation = bound.observed_generation
-    if bound.status != TRUE or holder is None:
+    on_the_move = stays_ready and bound.reason in ON_THE_MOVE
+    if not on_the_move and (bound.status != TRUE or holder is None):
         return _condition(READY, FALSE, bound.reason, bound.message, generation)
+    if holder is None:  # its report is on its way
+        return _condition(READY, TRUE, bound.reason, bound.message, generation)
     if holder.failing_gates:
         names = [_gate_of(router, virtual_ip, name) for name in holder.failing_gates]
         text = f"{gates_failing(names)} on {holder.node}"
@@ -221,15 +230,23 @@ def _not_contested(generation: int) -> Condition:
     return _condition(CONTESTED, FALSE, Reason.NOT_CONTESTED, "", generation)
 
 
-def _stalled(found: Sequence[Situation], generation: int) -> Condition:
-    behind = [each.candidate.node for each in found if each.stalled]
-    if not behind:
+def _stalled(holding: Holding, found: Sequence[Situation], generation: int) -> Condition:
+    """Return Stalled: who serves does not follow. A standby that lags takes nothing from users."""
+    deciding = [each for each in found if each.candidate.node == holding.node]
+    if not holding.claims:
+        deciding = [each for each in found if each.fresh]
+    if not deciding or not all(each.stalled for each in deciding):
         return _progressing(generation)
-    text = (
-        f"{_first_of(sorted(behind))} did not apply the newest revision for more than 30 s: "
+    text = lagging([each.candidate.node for each in deciding])
+    return _condition(STALLED, TRUE, Reason.SPEAKERS_BEHIND, text, generation)
+
+
+def lagging(nodes: Sequence[str]) -> str:
+    """Return that speakers do not follow."""
+    return (
+        f"{_first_of(sorted(nodes))} did not apply the newest revision for more than 30 s: "
         "see the log of the speaker there"
     )
-    return _condition(STALLED, TRUE, Reason.SPEAKERS_BEHIND, text, generation)
 
 
 def _progressing(generation: int) -> Condition:

@@ -27,6 +27,7 @@ from vip_operator.core.reporting.conditions import (
     find,
     gates_failing,
     is_true,
+    lagging,
 )
 
 # What the API server takes is 1024 bytes; problems of many fields can be longer.
@@ -51,6 +52,8 @@ class Subject:
         conditions: its conditions now.
         router: its election; None where nothing runs.
         holding: who holds that.
+        lagging: candidates that do not follow, of an election that this one is the first of.
+        paced: events must wait, since its news never ends.
     """
 
     namespace: str
@@ -63,6 +66,8 @@ class Subject:
     conditions: Sequence[Condition]
     router: VirtualRouter | None = None
     holding: Holding = NOBODY
+    lagging: tuple[str, ...] = ()
+    paced: bool = False
 
     @property
     def key(self) -> str:
@@ -93,6 +98,9 @@ class _Told:
     Attributes:
         without_speakers: message of Bound where an earlier operator told of the trouble.
         speaker_trouble: what was told of the speakers' trouble.
+        lagging: nodes that were told not to follow.
+        seen_node: the holder in the round before, told or not.
+        moves: how often the holder changed since the last event, while events had to wait.
     """
 
     node: str
@@ -104,6 +112,9 @@ class _Told:
     without_speakers: str = ""
     speaker_trouble: str = ""
     warnings: set[str] = field(default_factory=set)
+    lagging: frozenset[str] = frozenset()
+    seen_node: str = ""
+    moves: int = 0
 
 
 class Announcer:
@@ -134,6 +145,10 @@ class Announcer:
             events += _judgement(subject, before)
             events += _advice(subject, before, found)
             events += _trouble(subject, before, speaker_trouble)
+            events += _lags(subject, before)
+            _count(subject, before)
+            if subject.paced:
+                continue
             moves, due_ns = _moves(subject, before, scene)
             events += moves
             events += _contest(subject, before)
@@ -157,6 +172,7 @@ def _at_first_sight(subject: Subject, warnings: Iterable[Problem]) -> _Told:
     accepted = find(subject.told_conditions, ACCEPTED)
     told = _Told(
         node=node,
+        seen_node=node,
         contested=is_true(subject.told_conditions, CONTESTED),
         conflict=is_true(subject.told_conditions, ADDRESS_CONFLICT),
         refused=_is_refused(accepted),
@@ -226,6 +242,23 @@ def _without_speakers(conditions: Iterable[Condition]) -> Condition | None:
     return bound if bound is not None and bound.reason in WITHOUT_SPEAKERS else None
 
 
+def _lags(subject: Subject, told: _Told) -> list[EmitEvent]:
+    """Tell of candidates that began to lag behind, once for all VirtualIPs of an election."""
+    new = frozenset(subject.lagging) - told.lagging
+    told.lagging = frozenset(subject.lagging)
+    if not new:
+        return []
+    return [subject.event(Reason.SPEAKERS_BEHIND, lagging(sorted(new)))]
+
+
+def _count(subject: Subject, told: _Told) -> None:
+    """Count the moves, of which not every one is told."""
+    node = subject.holding.node
+    if node and told.seen_node and node != told.seen_node:
+        told.moves += 1
+    told.seen_node = node or told.seen_node
+
+
 def _moves(subject: Subject, told: _Told, scene: _Scene) -> tuple[list[EmitEvent], int | None]:
     """Tell that the holder changed."""
     holder = subject.holding.holder
@@ -233,8 +266,9 @@ def _moves(subject: Subject, told: _Told, scene: _Scene) -> tuple[list[EmitEvent
         return _vacancy(subject, told, scene.now_ns)
     told.vacant_since_ns = None
     events = []
-    if holder.node != told.node:
+    if holder.node != told.node or told.moves > 1:
         events.append(_taken(subject, told, holder, scene))
+    told.moves = 0
     told.node, told.failing_gates = holder.node, holder.failing_gates
     return events, None
 
@@ -244,6 +278,9 @@ def _taken(subject: Subject, told: _Told, holder: Claim, scene: _Scene) -> EmitE
     if not told.node:
         text = f"{holder.node} holds {subject.addresses}{why}"
         return subject.event(Reason.BOUND, text, normal=True, node=holder.node)
+    if told.moves > 1:
+        text = f"{subject.addresses} moved {told.moves} times, and {holder.node} holds it now{why}"
+        return subject.event(Reason.MOVED, text, node=holder.node)
     text = f"{subject.addresses} moved from {told.node} to {holder.node}{why}"
     cause = _cause(subject, told, scene)
     text += f": {cause}" if cause else ""
