@@ -61,6 +61,7 @@ class DesiredGate(Message, frozen=True, kw_only=True):
     action: FailureAction = FailureAction.LOWER_PRIORITY
     by: int = 100  # without health bands: taken off the priority
     cost: int = 100  # with health bands: the smaller sum of failing gates comes first
+    partial_cost: int = 0  # what it costs where it fails only in part; 0: it never does
     interface: str | None = None
 
 
@@ -137,6 +138,8 @@ class Verdict(Message, frozen=True, kw_only=True):
 
     state: GateState
     reason: str = ""
+    partial: bool = False  # Failing, and others fail worse: it costs `DesiredGate.partial_cost`
+    cause: str = ""  # a `Reason` that says more than GateFailing; empty where none does
 
 
 class Verdicts(Message, frozen=True, kw_only=True, tag_field="type", tag="verdicts"):
@@ -264,6 +267,8 @@ class GateStatus(Message, frozen=True, kw_only=True):
     state: GateState
     reason: str = ""
     stale: bool = False
+    partial: bool = False  # as in the verdict
+    cause: str = ""  # likewise
 
 
 class Counters(Message, frozen=True, kw_only=True):

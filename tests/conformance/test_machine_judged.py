@@ -131,7 +131,7 @@ def test_less_degraded_replaces_more_degraded(link: Link, mode: PreemptionMode) 
         health=Health(cost=20),
         preemption=mode,
         preemption_delay_ns=10**12,
-        gate_costs=(60, 20),
+        gate_costs=((60,), (20,)),
         candidates=3,
         slot=2,
     )
@@ -145,7 +145,7 @@ def test_less_degraded_replaces_more_degraded(link: Link, mode: PreemptionMode) 
 @on_every_link
 def test_a_gate_more_that_fails_makes_an_active_yield(link: Link) -> None:
     """A failing Active that gets worse resigns: another may be better now."""
-    scene = Scene(link, health=Health(cost=20), gate_costs=(60, 20), candidates=3)
+    scene = Scene(link, health=Health(cost=20), gate_costs=((60,), (20,)), candidates=3)
     scene.start()
     scene.wait_for_deadline().tick()
     scene.bound()
@@ -158,7 +158,7 @@ def test_nodes_never_share_a_failing_priority() -> None:
     link = Link("dual-stack", (4, 6), 0)
     seen: dict[int, tuple[int, int, int]] = {}
     for slot in range(5):
-        config = Scene(link, gate_costs=(50, 30), candidates=5, slot=slot).election.config
+        config = Scene(link, gate_costs=((50,), (30,)), candidates=5, slot=slot).election.config
         for missing in (0, 1):
             for cost in (0, 30, 50, 80):
                 if missing or cost:

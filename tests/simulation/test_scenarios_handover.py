@@ -12,6 +12,7 @@ from support.simulation.scene import (
     always_held,
     build,
     cut,
+    drain,
     harm,
     holders,
     move,
@@ -98,6 +99,38 @@ def test_all_gates_fail() -> None:
         run_until(world, lambda: active(world) == "n3", SECOND_NS)
         world.run(SECOND_NS)
     assert (holders(world), world.client.node) == ("n3", "n3")
+
+
+@pytest.mark.parametrize("preemption", list(PreemptionMode))
+def test_the_only_service_left_is_on_its_way_out(preemption: PreemptionMode) -> None:
+    """The address stays with it as long as it serves, then goes where a service is ready."""
+    world = settled(preemption=preemption)
+    with always_held(world):
+        for name in ("n2", "n3"):
+            service(world, name, up=False)
+        world.run(2 * SECOND_NS)
+        drain(world, "n1")
+        for _ in range(5000):
+            world.run(MS)
+            assert (holders(world), world.client.node) == ("n1", "n1")
+        service(world, "n3", up=True)
+        run_until(world, lambda: active(world) == "n3", SECOND_NS)
+        world.run(SECOND_NS)
+    assert (holders(world), world.client.node) == ("n3", "n3")
+
+
+def test_the_address_goes_to_the_only_service_left() -> None:
+    """A node on which the service is going relieves one on which it has gone."""
+    world = settled()
+    with always_held(world):
+        service(world, "n3", up=False)
+        drain(world, "n2")
+        world.run(2 * SECOND_NS)
+        assert holders(world) == "n1"
+        service(world, "n1", up=False)
+        run_until(world, lambda: holders(world) == "n2", 2 * SECOND_NS)
+        world.run(5 * SECOND_NS)
+    assert (holders(world), world.client.node) == ("n2", "n2")
 
 
 def test_withdrawn_node_does_not_serve_however_alone() -> None:

@@ -91,6 +91,16 @@ def test_an_active_router() -> None:
     assert found.abnormal == ()
 
 
+def test_a_gate_that_knows_why_it_fails() -> None:
+    """Its reason says more than that a gate fails, also where another gate has none."""
+    plain = gate(GateState.FAILING)
+    why = GateStatus(name="web", state=GateState.FAILING, cause=Reason.ENDPOINT_NAMES_NO_NODE)
+    (found,) = abnormal(state=State.BACKUP, gates=[plain, why])
+    assert found.reason == Reason.ENDPOINT_NAMES_NO_NODE
+    (found,) = abnormal(state=State.BACKUP, gates=[plain])
+    assert found.reason == Reason.GATE_FAILING
+
+
 def test_the_instances_of_a_router_are_one_claim() -> None:
     """A dual-stack router is reported once."""
     both = (router_status(), router_status(family=Family.IPV6))

@@ -239,6 +239,8 @@ def test_ready_endpoints_are_counted_by_node() -> None:
         local=True,
         ready_here=1,
         ready_anywhere=2,
+        serving_here=1,
+        serving_anywhere=1,
         health_check=("192.0.2.1", 30001),
     )
 
@@ -255,6 +257,36 @@ def test_ready_endpoints_are_counted_by_node() -> None:
 def test_without_port_address_or_policy_nobody_is_asked(spec: dict[str, Any], address: str) -> None:
     """Only with all three does a node say whether it forwards to what is ready on it."""
     assert service_view(service(**spec), [], "n1", address).health_check is None
+
+
+def test_endpoints_that_are_terminating_and_serve_are_counted_apart() -> None:
+    """One serves unless it says that it does not, also where unready pods are published."""
+    found = service_view(
+        service(),
+        [
+            endpoints(
+                endpoint("n1", "10.0.0.1", ready=False, serving=True, terminating=True),
+                endpoint("n1", "10.0.0.2", ready=False, serving=False, terminating=True),
+                endpoint("n2", "10.0.0.3", ready=False, terminating=True),
+                endpoint("n1", "10.0.0.4", ready=False, serving=True, terminating=False),
+                endpoint("n1", "10.0.0.5", ready=True, serving=True, terminating=True),
+            )
+        ],
+        "n1",
+        "",
+    )
+
+    assert found == ServiceView(exists=True, serving_here=2, serving_anywhere=3)
+
+
+def test_endpoints_that_name_no_node_are_nowhere() -> None:
+    """They are counted among all, and on no node."""
+    nameless = {"addresses": ["10.0.0.1"], "conditions": {"ready": True}}
+    found = service_view(
+        service(), [endpoints(nameless, endpoint("n1", "10.0.0.2", ready=True))], "n1", ""
+    )
+
+    assert found == ServiceView(exists=True, ready_here=1, ready_anywhere=2, ready_nameless=1)
 
 
 def test_a_pod_in_the_slices_of_both_families_is_one() -> None:

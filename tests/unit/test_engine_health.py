@@ -43,6 +43,33 @@ def test_fold(failing: list[str], expected: Health) -> None:
     assert fold([LOWER, WITHDRAW], statuses) == expected
 
 
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        (DesiredGate(name="web", cost=100, partial_cost=50), Health(cost=50)),
+        (DesiredGate(name="web", cost=30, partial_cost=15), Health(cost=15)),
+        (DesiredGate(name="web", action=FailureAction.WITHDRAW, partial_cost=50), Health(cost=50)),
+        (LOWER, Health.FAILING),
+        (DesiredGate(name="web", action=FailureAction.WITHDRAW), Health.WITHDRAWN),
+    ],
+    ids=["default", "written", "withdraws", "cannot", "withdraws and cannot"],
+)
+def test_a_gate_that_fails_in_part(gate: DesiredGate, expected: Health) -> None:
+    """It costs less than its whole, and withdraws nobody; a kind that cannot is not believed."""
+    verdict = Verdict(state=GateState.FAILING, partial=True)
+    book = cold()
+    assert judge(book, gate, web=verdict) == expected
+    assert judge(book, gate) == expected  # the agent went away
+
+
+def test_a_gate_that_fails_wholly_after_all() -> None:
+    """From passing to failing in part to failing wholly, each its own level."""
+    gate, book = DesiredGate(name="web", partial_cost=50), cold()
+    partly = Verdict(state=GateState.FAILING, partial=True)
+    verdicts = [PASSING, partly, FAILING, partly, PASSING]
+    assert [judge(book, gate, web=each).cost for each in verdicts] == [0, 50, 100, 50, 0]
+
+
 def test_no_gates_is_healthy() -> None:
     """A router without gates is healthy from the start."""
     assert judge(cold()) == Health.HEALTHY

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from support.fake_surroundings import FakeSurroundings
 from vip_model.resources.gate import Gate
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason
 from vip_speaker.gates import registry
 from vip_speaker.gates.endpoints import judge
 from vip_speaker.gates.registry import RunningGate
@@ -75,6 +77,59 @@ class Told:
 def test_verdict_of_a_view(view: ServiceView, state: GateState, reason: str) -> None:
     """With policy Local only endpoints of this node count, otherwise all of them do."""
     assert judge("web", view) == Verdict(state=state, reason=reason)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_local_endpoints_that_are_terminating_and_serve(count: int) -> None:
+    """They fail in part: better than nothing, worse than one that is ready."""
+    view = ServiceView(exists=True, local=True, ready_anywhere=1, serving_here=count)
+    serving = (
+        "1 terminating endpoint still serves"
+        if count == 1
+        else ("2 terminating endpoints still serve")
+    )
+    assert judge("web", view) == Verdict(
+        state=FAILING,
+        reason=f"no ready endpoint of Service web on this node, but {serving} "
+        "(externalTrafficPolicy Local)",
+        partial=True,
+    )
+    ready = replace(view, ready_here=1)
+    assert judge("web", ready).state is PASSING
+
+
+def test_such_endpoints_elsewhere_do_not_count_with_policy_local() -> None:
+    """This node forwards to none of them."""
+    view = ServiceView(exists=True, local=True, serving_anywhere=2)
+    assert judge("web", view) == Verdict(
+        state=FAILING,
+        reason="no ready endpoint of Service web on this node (externalTrafficPolicy Local)",
+    )
+
+
+def test_such_endpoints_with_policy_cluster() -> None:
+    """They count as long as none is ready anywhere, on every node alike."""
+    serving = ServiceView(exists=True, serving_anywhere=2)
+    assert judge("web", serving) == Verdict(
+        state=PASSING,
+        reason="no ready endpoint of Service web, but 2 terminating endpoints still serve",
+    )
+    assert judge("web", replace(serving, ready_anywhere=1)).reason == (
+        "1 ready endpoint of Service web"
+    )
+
+
+def test_ready_endpoints_that_name_no_node() -> None:
+    """They count with policy Cluster only, as for kube-proxy; the reason has a word of its own."""
+    view = ServiceView(exists=True, local=True, ready_anywhere=3, ready_nameless=3)
+    assert judge("web", view) == Verdict(
+        state=FAILING,
+        reason="no ready endpoint of Service web on this node: 3 ready endpoints without "
+        "nodeName, which externalTrafficPolicy Local does not count",
+        cause=Reason.ENDPOINT_NAMES_NO_NODE,
+    )
+    assert judge("web", replace(view, ready_here=1)).state is PASSING
+    assert judge("web", replace(view, local=False)).state is PASSING
 
 
 async def test_unknown_until_the_service_is_known(surroundings: FakeSurroundings) -> None:

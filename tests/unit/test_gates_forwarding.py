@@ -120,6 +120,29 @@ async def test_the_last_endpoint_gone_fails_at_once_and_the_next_is_asked_for_ag
     await until("a pass", lambda: stage.state is PASSING)
 
 
+async def test_kube_proxy_is_not_asked_for_endpoints_that_are_terminating(stage: Stage) -> None:
+    """It says no to them, though it forwards to them; a ready one is asked for anew."""
+    stage.set(stage.ready)
+    await until("a pass", lambda: stage.state is PASSING)
+    asked = stage.proxy.asked
+    stage.proxy.status = 503
+
+    stage.set(replace(stage.ready, ready_here=0, serving_here=1))
+    going = stage.gate.verdict
+    assert (going.state, going.partial) == (FAILING, True)
+    await asyncio.sleep(5 * forwarding.PERIOD_SECONDS)  # that nothing happens
+    assert stage.proxy.asked == asked
+    assert stage.gate.verdict == going
+
+    stage.set(replace(stage.ready, serving_here=1))
+    await stage.asked(asked + 2)
+    assert (stage.state, stage.gate.verdict.partial) == (FAILING, True)
+    assert "kube-proxy does not forward" in stage.gate.verdict.reason
+    stage.proxy.status = 200
+    await until("a pass", lambda: stage.state is PASSING)
+    assert not stage.gate.verdict.partial
+
+
 async def test_more_endpoints_ask_nothing_more(stage: Stage) -> None:
     """Once it passes kube-proxy is left alone, whatever becomes ready besides."""
     stage.set(stage.ready)

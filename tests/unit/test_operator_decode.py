@@ -287,7 +287,20 @@ def test_ready_nodes_of_an_endpoint_slice() -> None:
         ],
     }
     nodes = frozenset({"ready", "unknown", "silent"})
-    assert decode("EndpointSlice", content) == EndpointSliceObject("shop", "web", nodes)
+    assert decode("EndpointSlice", content) == EndpointSliceObject(
+        "shop", "web", nodes, nameless=True
+    )
+
+
+def test_an_endpoint_without_a_node_counts_only_if_it_is_ready() -> None:
+    """One that is not ready says nothing of nodes."""
+    content = {
+        "metadata": metadata("web-x", "shop", labels={"kubernetes.io/service-name": "web"}),
+        "endpoints": [endpoint("n1", ready=True), endpoint(None, ready=False)],
+    }
+    found = decode("EndpointSlice", content)
+    assert isinstance(found, EndpointSliceObject)
+    assert not found.nameless
 
 
 def test_an_endpoint_slice_without_endpoints_or_without_a_service() -> None:

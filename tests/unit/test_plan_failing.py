@@ -76,6 +76,28 @@ def test_costs_that_leave_too_few_priorities() -> None:
     assert timing(in_cluster(mended)).failing_slots == 2
 
 
+def test_a_gate_that_can_fail_in_part_counts_with_both_of_its_costs() -> None:
+    """A Service's endpoints cost 100, or 50 while the last of them serve on."""
+    # Sums of (10), (50 or 100) and the node's own 100.
+    twelve = vip(gates=gates(10), serviceRef={"name": "web"}, placement={"maxCandidates": 16})
+    assert timing(in_cluster(twelve)).failing_slots == 16
+    assert "can fail in 9 degrees" in refusal(
+        in_cluster(
+            vip(gates=gates(10), serviceRef={"name": "web"}, placement={"maxCandidates": 17})
+        )
+    )
+
+
+def test_failing_in_part_is_told_from_failing_however_many_candidates_there_are() -> None:
+    """Without written costs the worst may share a place, but not those two."""
+    many: dict[str, Any] = {
+        "placement": {"maxCandidates": 100},
+        "vrrp": {"advertisementIntervalMilliseconds": 40_000},
+    }
+    assert timing(in_cluster(vip(**many))).failing_slots == 100
+    assert timing(in_cluster(vip(serviceRef={"name": "web"}, **many))).failing_slots == 72
+
+
 def test_a_network_that_a_node_lacks_counts() -> None:
     """With addresses of two families there are twice as many degrees, and one between."""
     both = ["192.0.2.100", "2001:db8::100"]

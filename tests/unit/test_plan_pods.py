@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import pytest
 
 from support.cluster_plans import elected, plan_of
 from support.pod_plans import PODS_GATE, pods_on
@@ -75,6 +78,26 @@ def test_a_service_brings_a_gate() -> None:
         endpoints=endpoints,
     )
     assert slots_of(anywhere) == slots_of(elected(vip(), lan(6)))
+
+
+@pytest.mark.parametrize("gate", [False, True], ids=["serviceRef", "gate"])
+def test_endpoints_that_name_no_node(gate: bool) -> None:
+    """With policy Local they count on no node, which the user is told; with Cluster they count."""
+    asking: dict[str, Any] = {"serviceRef": {"name": "nginx"}}
+    if gate:
+        asking = {"gates": [{"name": "nginx", "endpoints": {"serviceRef": {"name": "nginx"}}}]}
+    endpoints = [ServiceEndpoints("shop", "nginx", nameless=True)]
+
+    def warnings(local: bool, found: list[ServiceEndpoints]) -> list[str]:
+        services = [Service("shop", "nginx", local=local)]
+        said = plan_of([vip(**asking)], lan(1), services=services, endpoints=found)
+        return [each.message for each in said.warnings]
+
+    (warning,) = warnings(True, endpoints)
+    assert "EndpointNamesNoNode" in warning
+    assert "nodeName" in warning
+    assert warnings(False, endpoints) == []
+    assert warnings(True, [ServiceEndpoints("shop", "nginx", frozenset({"n1"}))]) == []
 
 
 def test_a_service_that_is_missing() -> None:

@@ -36,11 +36,13 @@ class Endpoint:
         address: IPv4 address.
         node: name of the node that it is on; empty if it is on none.
         ready: whether it gets traffic.
+        terminating: its pod is going, and still serves; it is not ready then.
     """
 
     address: str
     node: str = ""
     ready: bool = True
+    terminating: bool = False
 
 
 def boot_id() -> str:
@@ -231,9 +233,9 @@ def _endpoints(endpoints: Sequence[Endpoint]) -> list[JsonObject]:
             "addresses": [each.address],
             **({"nodeName": each.node} if each.node else {}),
             "conditions": {
-                "ready": each.ready,
+                "ready": each.ready and not each.terminating,
                 "serving": each.ready,
-                "terminating": False,
+                "terminating": each.terminating,
             },
         }
         for each in endpoints

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vip_model.planning.drafts import Draft
-from vip_model.planning.inputs import PlanInputs, Pod
+from vip_model.planning.inputs import PlanInputs, Pod, ServiceEndpoints
 from vip_model.planning.selectors import matches
 from vip_model.resources.gate import EndpointsCondition, Gate, LabelSelector, ServiceReference
 from vip_model.resources.virtual_ip import VirtualIP
@@ -20,11 +20,9 @@ class Backends:
             self._pods = {}
             for pod in inputs.pods:
                 self._pods.setdefault(pod.namespace, []).append(pod)
-        self._endpoints: dict[tuple[str, str], frozenset[str]] | None = None
+        self._endpoints: dict[tuple[str, str], ServiceEndpoints] | None = None
         if inputs.endpoints is not None:
-            self._endpoints = {
-                (one.namespace, one.name): one.ready_nodes for one in inputs.endpoints
-            }
+            self._endpoints = {(one.namespace, one.name): one for one in inputs.endpoints}
         self._services = {(one.namespace, one.name): one for one in inputs.services or ()}
         self._services_known = inputs.services is not None
         self._ready: dict[object, frozenset[str]] = {}
@@ -47,6 +45,19 @@ class Backends:
         known = (virtual_ip.namespace, reference.name) in self._services
         return None if known else reference.name
 
+    def nameless_endpoints(self, virtual_ip: VirtualIP) -> Iterator[str]:
+        """Yield the Services behind gates whose ready endpoints count nowhere.
+
+        With externalTrafficPolicy Local these are those that name no node.
+        """
+        gates = (*virtual_ip.spec.gates, *service_gates([virtual_ip]))
+        names = {gate.endpoints.service_ref.name for gate in gates if gate.endpoints is not None}
+        for name in sorted(names):
+            key = (virtual_ip.namespace, name)
+            service, found = self._services.get(key), (self._endpoints or {}).get(key)
+            if service is not None and service.local and found is not None and found.nameless:
+                yield name
+
     def _behind(self, namespace: str, gate: Gate) -> frozenset[str] | None:
         if gate.pods is not None and self._pods is not None:
             return self._with_pods(namespace, gate.pods.selector)
@@ -54,7 +65,8 @@ class Backends:
             key = (namespace, gate.endpoints.service_ref.name)
             service = self._services.get(key)
             if service is not None and service.local:
-                return self._endpoints.get(key, frozenset())
+                found = self._endpoints.get(key)
+                return found.ready_nodes if found is not None else frozenset()
         return None
 
     def _with_pods(self, namespace: str, selector: LabelSelector) -> frozenset[str]:
@@ -67,9 +79,9 @@ class Backends:
         return ready
 
 
-def service_gates(draft: Draft) -> tuple[Gate, ...]:
+def service_gates(virtual_ips: Iterable[VirtualIP]) -> tuple[Gate, ...]:
     """Return the gates that serviceRef brings with it; no gate of a user can have such a name."""
-    names = {each.spec.service_ref.name for each in draft.members if each.spec.service_ref}
+    names = {each.spec.service_ref.name for each in virtual_ips if each.spec.service_ref}
     return tuple(
         Gate(
             name=service_gate_name(name),

@@ -66,7 +66,7 @@ def elect(draft: Draft, site: Site) -> Election:
             failing_slots=failing.slots_kept_apart(
                 rungs.slots,
                 failing.degradations(gates, len(instances), static=site.inputs.static),
-                costs_written=failing.writes_costs(gates),
+                gates,
             ),
             start_delay_seconds=vrrp.decided_start_delay_seconds,
         ),

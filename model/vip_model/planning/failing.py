@@ -2,7 +2,8 @@
 
 A degradation is a number of missing instances with a sum of costs of failing gates. Each has as
 many priorities as there are candidates (docs/protocol.md, "Health"). Where users wrote costs they
-must all fit; where every gate costs the same the worst share the last place.
+must all fit; where every gate costs the same the worst share the last place. A gate that can
+fail in part counts with both of its costs.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from vip_model.schema.limits import Finding
 from vip_model.timing import ladder
 from vip_model.vocabulary import (
     FAILING_PRIORITIES,
-    FailureAction,
     candidates_that_fit,
+    costs_of_gate,
     possible_degradations,
 )
 
@@ -33,19 +34,23 @@ def degradations(gates: Iterable[Gate], instances: int, *, static: bool) -> int:
     gate does by default.
     """
     costs = [
-        gate.failure_policy.cost
+        costs_of_gate(gate.failure_policy.action, gate.failure_policy.cost, gate.partial_cost)
         for gate in gates
-        if gate.failure_policy.action is FailureAction.LOWER_PRIORITY
     ]
     if not static:
-        costs.append(DEFAULT_COST)
+        costs.append((DEFAULT_COST,))
     return len(possible_degradations(instances, costs))
 
 
-def slots_kept_apart(slots: int, count: int, *, costs_written: bool) -> int:
-    """Return how many slots have priorities of their own at each of so many degradations."""
-    if not costs_written:
-        return min(slots, FAILING_PRIORITIES)
+def slots_kept_apart(slots: int, count: int, gates: Iterable[Gate]) -> int:
+    """Return how many slots have priorities of their own at each of so many degradations.
+
+    A gate that fails in part is told from one that fails wholly, however many slots there are.
+    """
+    gates = tuple(gates)
+    if not writes_costs(gates):
+        least = 2 if any(gate.partial_cost for gate in gates) else 1
+        return min(slots, candidates_that_fit(least))
     return max(1, min(slots, candidates_that_fit(count)))
 
 

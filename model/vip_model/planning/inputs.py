@@ -44,11 +44,19 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEndpoints:
-    """The nodes on which a Service has ready endpoints."""
+    """Where a Service has ready endpoints.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        ready_nodes: the nodes that they are on.
+        nameless: there are some that name no node.
+    """
 
     namespace: str
     name: str
     ready_nodes: frozenset[str] = frozenset()
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

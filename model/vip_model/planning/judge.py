@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from vip_model.planning import failing
+from vip_model.planning.backends import service_gates
 from vip_model.planning.claims import (
     VIRTUAL_ROUTER_IDS,
     AddressClaims,
@@ -27,7 +28,6 @@ from vip_model.planning.sharing import (
     too_many_gates,
     too_many_owners,
 )
-from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import MOST_INSTANCES, VirtualRouter
 from vip_model.schema import support, validation
@@ -230,8 +230,7 @@ class Judge:
         if virtual_ip.spec.vrrp.additional_peers or not failing.writes_costs(gates.values()):
             return
         if not static:
-            names = set().union(*(gate_names(each) for each in sharing))
-            gates |= {name: Gate(name=name) for name in names - gates.keys()}
+            gates |= {gate.name: gate for gate in service_gates(sharing)}
         yield from failing.too_many(
             display_name(draft.name),
             failing.degradations(gates.values(), instances, static=static),

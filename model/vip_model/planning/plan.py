@@ -252,6 +252,13 @@ def _advise(election: Election, site: Site, claims: Claims, ledger: Ledger) -> N
         if missing is not None:
             text = f"there is no Service {missing} in the namespace: create it"
             ledger.warn(virtual_ip, "spec.serviceRef.name", text)
+        for name in site.backends.nameless_endpoints(virtual_ip):
+            text = (
+                f"Service {name} has ready endpoints without nodeName, which count on no node with "
+                f"externalTrafficPolicy Local ({Reason.ENDPOINT_NAMES_NO_NODE}): write nodeName "
+                "into its EndpointSlices, or set the policy to Cluster"
+            )
+            ledger.warn(virtual_ip, "spec", text)
 
 
 def _stranger(router: VirtualRouter, claims: Claims) -> list[tuple[str, str]]:

@@ -86,7 +86,7 @@ def gates_of(draft: Draft, *, static: bool) -> tuple[Gate, ...]:
     """Return the gates of all members and of their Services, and what stays, each once."""
     wanted = [gate for each in draft.members for gate in each.spec.gates]
     if not static:
-        wanted += service_gates(draft)
+        wanted += service_gates(draft.members)
     held = [gate for gate in draft.held_gates if gate.name not in draft.given_up]
     return tuple({gate.name: gate for gate in (*held, *wanted)}.values())
 

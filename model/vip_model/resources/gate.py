@@ -242,6 +242,11 @@ class Gate(Part, frozen=True, kw_only=True):
     process: Annotated[ProcessCondition | None, _kind("A process runs.", built=False)] = None
 
     @property
+    def partial_cost(self) -> int:
+        """What it costs where it fails only in part: half; 0 for kinds that never do."""
+        return max(1, self.failure_policy.cost // 2) if self.endpoints is not None else 0
+
+    @property
     def hosts(self) -> tuple[tuple[str, str], ...]:
         """Every host that is asked, after the path of its field in the gate."""
         given = ((kind, getattr(self, _ATTRIBUTES[kind])) for kind in self.kinds)

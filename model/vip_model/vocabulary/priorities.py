@@ -6,6 +6,8 @@ import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vip_model.vocabulary.words import FailureAction
+
 OWNER_PRIORITY = 255
 HIGHEST_HEALTHY_PRIORITY = 254
 LOWEST_HEALTHY_PRIORITY = 155
@@ -37,7 +39,22 @@ class Degradation:
 SOUND = Degradation()
 
 
-def possible_degradations(instances: int, costs: Iterable[int]) -> tuple[Degradation, ...]:
+def costs_of_gate(action: FailureAction, cost: int, partial_cost: int) -> tuple[int, ...]:
+    """Return what a gate can cost a node that takes part; 0, which every gate can, is left out.
+
+    Args:
+        action: what the gate does where it fails.
+        cost: what it costs if that lowers the priority.
+        partial_cost: what it costs where it fails only in part; 0: it never does. A node with a
+            gate that withdraws it takes part until that fails wholly.
+    """
+    whole = (cost,) if action is FailureAction.LOWER_PRIORITY else ()
+    return (partial_cost, *whole) if partial_cost else whole
+
+
+def possible_degradations(
+    instances: int, gates: Iterable[Iterable[int]]
+) -> tuple[Degradation, ...]:
     """Return the degradations with which a node still takes part, best first; SOUND is none.
 
     A node without any instance takes no part. There are at most one more than there are failing
@@ -45,12 +62,13 @@ def possible_degradations(instances: int, costs: Iterable[int]) -> tuple[Degrada
 
     Args:
         instances: how many instances the election has.
-        costs: what each gate costs that lowers the priority; not those that withdraw the node.
+        gates: for each gate what it can cost (`costs_of_gate`).
     """
     most = FAILING_PRIORITIES + 1
     sums = [0]
-    for cost in costs:
-        sums = sorted({*sums, *(total + cost for total in sums)})[: most + 1]
+    for costs in gates:
+        with_it = {total + cost for cost in costs for total in sums}
+        sums = sorted({*sums, *with_it})[: most + 1]
     found = [Degradation(missing, total) for missing in range(instances) for total in sums]
     return tuple(found[1 : most + 1])
 

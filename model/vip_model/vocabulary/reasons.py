@@ -157,6 +157,11 @@ class Reason(enum.StrEnum):
     # --- candidates, as their agents and the operator see them --------------------------------
 
     GATE_FAILING = "GateFailing", Use.CANDIDATE, "A gate fails on the node."
+    ENDPOINT_NAMES_NO_NODE = (
+        "EndpointNamesNoNode",
+        Use.CANDIDATE,
+        "A gate fails: externalTrafficPolicy Local does not count endpoints without nodeName.",
+    )
     GATE_UNKNOWN = "GateUnknown", Use.CANDIDATE, "A gate has had no verdict on the node yet."
     GATE_STALE = (
         "GateStale",

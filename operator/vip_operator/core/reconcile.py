@@ -164,11 +164,13 @@ def _inputs(basis: _Basis, settings: OperatorSettings) -> inputs.PlanInputs:
 
 def _endpoints(slices: Iterable[EndpointSliceObject]) -> list[inputs.ServiceEndpoints]:
     """Return the nodes of each Service: its slices taken together."""
-    nodes: dict[tuple[str, str], frozenset[str]] = {}
+    found: dict[tuple[str, str], inputs.ServiceEndpoints] = {}
     for each in slices:
         key = (each.namespace, each.service)
-        nodes[key] = nodes.get(key, frozenset()) | each.ready_nodes
-    return [
-        inputs.ServiceEndpoints(namespace=namespace, name=name, ready_nodes=ready)
-        for (namespace, name), ready in nodes.items()
-    ]
+        before = found.get(key) or inputs.ServiceEndpoints(*key)
+        found[key] = replace(
+            before,
+            ready_nodes=before.ready_nodes | each.ready_nodes,
+            nameless=before.nameless or each.nameless,
+        )
+    return list(found.values())

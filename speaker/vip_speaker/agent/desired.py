@@ -105,5 +105,6 @@ def _gate(gate: Gate) -> DesiredGate:
         action=gate.failure_policy.action,
         by=gate.failure_policy.by,
         cost=gate.failure_policy.cost,
+        partial_cost=gate.partial_cost,
         interface=gate.interface.name if gate.interface else None,
     )

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from vip_model.vocabulary import OWNER_PRIORITY, FailureAction, Family
+from vip_model.vocabulary import OWNER_PRIORITY, Family, costs_of_gate
 from vip_speaker.linux.choice import candidates, choose, unusable
 from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.linux.view import NetworkView
@@ -220,7 +220,7 @@ def election_config(router: DesiredRouter, placed: Mapping[int, Placed]) -> Elec
         bootstrap=router.bootstrap,
         slot=router.slot,
         gate_costs=tuple(
-            gate.cost for gate in router.gates if gate.action is FailureAction.LOWER_PRIORITY
+            costs_of_gate(gate.action, gate.cost, gate.partial_cost) for gate in router.gates
         ),
         candidates=router.candidates,
         start_delay_ns=router.start_delay_seconds * SECOND_NS,

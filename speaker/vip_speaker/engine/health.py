@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from vip_model.vocabulary import FailureAction, GateState
 from vip_speaker.messages import DesiredGate, GateStatus, Verdict
 from vip_speaker.vrrp.config import Health
 
 
 def fold(gates: Iterable[DesiredGate], statuses: Iterable[GateStatus]) -> Health:
-    """Return what failing gates leave of a node: their costs add up."""
-    names = {status.name for status in statuses if status.state is GateState.FAILING}
-    failing = [gate for gate in gates if gate.name in names]
-    return Health(
-        cost=sum(gate.cost for gate in failing if gate.action is FailureAction.LOWER_PRIORITY),
-        withdrawn=any(gate.action is FailureAction.WITHDRAW for gate in failing),
-    )
+    """Return what failing gates leave of a node: their costs add up.
+
+    A gate that fails only in part withdraws no node: it costs what that costs.
+    """
+    failing = {status.name: status for status in statuses if status.state is GateState.FAILING}
+    cost, withdrawn = 0, False
+    for gate in gates:
+        status = failing.get(gate.name)
+        if status is None:
+            continue
+        if status.partial and gate.partial_cost:
+            cost += gate.partial_cost
+        elif gate.action is FailureAction.LOWER_PRIORITY:
+            cost += gate.cost
+        else:
+            withdrawn = True
+    return Health(cost=cost, withdrawn=withdrawn)
 
 
 class GateBook:
@@ -90,9 +102,16 @@ def _status_of(
         return _carrier_status(gate.name, gate.interface, carriers)
     verdict = verdicts.get(gate.name)
     if verdict is not None and verdict.state is not GateState.UNKNOWN:
-        return GateStatus(name=gate.name, state=verdict.state, reason=verdict.reason, stale=stale)
+        return GateStatus(
+            name=gate.name,
+            state=verdict.state,
+            reason=verdict.reason,
+            stale=stale,
+            partial=verdict.partial,
+            cause=verdict.cause,
+        )
     if known is not None and known.state is not GateState.UNKNOWN:
-        return GateStatus(name=gate.name, state=known.state, reason=known.reason, stale=True)
+        return msgspec.structs.replace(known, stale=True)
     return GateStatus(name=gate.name, state=GateState.UNKNOWN, reason="No verdict yet")
 
 

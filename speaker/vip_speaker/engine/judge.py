@@ -174,6 +174,7 @@ def _check(router: DesiredRouter) -> None:
         _check_text("The interface of a gate", gate.interface or "", _TEXT_BYTES)
         _check_number(f"What gate {gate.name} takes off", gate.by, _SMALL)
         _check_number(f"The cost of gate {gate.name}", gate.cost, _SMALL)
+        _check_number(f"The partial cost of gate {gate.name}", gate.partial_cost, _SMALL)
     _check_instances(router.instances)
 
 

@@ -36,7 +36,10 @@ class ServiceView:
         exists: there is such a Service.
         local: externalTrafficPolicy is Local: only endpoints on this node count.
         ready_here: ready endpoints on this node, terminating ones left out.
-        ready_anywhere: ready endpoints on all nodes, likewise.
+        ready_anywhere: ready endpoints on all nodes and on none, likewise.
+        ready_nameless: those of them that name no node.
+        serving_here: endpoints on this node that are terminating and still serve.
+        serving_anywhere: such endpoints on all nodes and on none.
         health_check: address and port on which this node says whether it forwards to the endpoints
             that are here; None where nobody does.
     """
@@ -45,6 +48,9 @@ class ServiceView:
     local: bool = False
     ready_here: int = 0
     ready_anywhere: int = 0
+    ready_nameless: int = 0
+    serving_here: int = 0
+    serving_anywhere: int = 0
     health_check: tuple[str, int] | None = None
 
 

@@ -89,7 +89,7 @@ class ElectionConfig:
         health_bands: priorities are in bands (docs/protocol.md, "Health"). False with routers that
             are not ours.
         failing_subtrahend: what failing takes off the priority without health bands.
-        gate_costs: what each gate costs that lowers the priority.
+        gate_costs: for each gate what it can cost (`vip_model.vocabulary.costs_of_gate`).
         candidates: how many nodes have a place of their own within each step of the failing band.
         tie_delay_ns: added to Skew_Time where two nodes may have the same priority.
         bootstrap: nobody has ever run this router; see `Election.start`.
@@ -105,7 +105,7 @@ class ElectionConfig:
     preemption_delay_ns: int = 0
     health_bands: bool = True
     failing_subtrahend: int = 100
-    gate_costs: tuple[int, ...] = (100,)
+    gate_costs: tuple[tuple[int, ...], ...] = ((100,),)
     candidates: int = 1
     tie_delay_ns: int = 0
     bootstrap: bool = False

@@ -185,6 +185,40 @@ def test_address_waits_for_kube_proxy(
     figure("kube-proxy forwards to moved", time.monotonic() - began)
 
 
+def test_address_stays_with_the_only_pod_that_serves(
+    stage: Stage, proxies: dict[str, WebServer], figure: Figure
+) -> None:
+    """Terminating and serving it keeps the address until another node has a pod and forwards."""
+    proxies["n2"].start()
+    where = {node: Endpoint(stage.lan[node].ipv4, node) for node in NODES}
+    set_endpoints(stage.api, NAMESPACE, "web", [where["n2"]])
+    placement = {"preferredNodes": ["n1", "n3", "n2"]}  # nothing else speaks for n2
+    stage.apply(virtual_ip("web", [VIP], serviceRef={"name": "web"}, placement=placement))
+    stage.fleet.await_holder(VIP, ["n2"], 6.0)
+    settled_on(stage, "n2")
+    going = Endpoint(stage.lan["n2"].ipv4, "n2", terminating=True)
+    with Probing(stage.lan["client"], [TARGET], 200) as probing:
+        set_endpoints(stage.api, NAMESPACE, "web", [going])
+        stage.await_condition("web", "Ready", "False")
+        throughout("the address where it was", lambda: stage.fleet.holder(VIP) == "n2", 3.0)
+        set_endpoints(stage.api, NAMESPACE, "web", [going, where["n3"]])
+        throughout("the address where it was", lambda: stage.fleet.holder(VIP) == "n2", 1.0)
+        proxies["n3"].start()
+        began = time.monotonic()
+        stage.fleet.await_holder(VIP, ["n3"], 2.0)
+        figure(
+            "kube-proxy forwards to moved from a pod that is terminating", time.monotonic() - began
+        )
+    assert probing.results[TARGET].lost <= 5
+    stage.await_condition("web", "Ready", "True")
+
+
+def settled_on(stage: Stage, node: str) -> None:
+    """Wait until the status has the holder, whose gates pass."""
+    stage.await_active_node("web", node)
+    stage.await_condition("web", "Ready", "True")
+
+
 def ingress(stage: Stage) -> list[str]:
     """Return the addresses in the status of the Service."""
     balancer = stage.api.get(SERVICES, "web", NAMESPACE)["status"].get("loadBalancer", {})

@@ -8,7 +8,8 @@ from vip_speaker.vrrp.config import Health
 
 _SUCCESSES, _FAILURES = 1, 2
 SERVICE_COST, HELPER_COST = 60, 20
-COSTS = (SERVICE_COST, HELPER_COST)
+DRAINING_COST = 30  # of a service that is going, and serves until it has gone
+COSTS = ((DRAINING_COST, SERVICE_COST), (HELPER_COST,))
 
 
 class Gate:
@@ -17,6 +18,7 @@ class Gate:
     def __init__(self) -> None:
         self.forget()
         self.service_up = True
+        self.draining = False
         self.helper_up = True
         self.withdrawn = False
         self._settled = False
@@ -54,5 +56,6 @@ class Gate:
         service, helper = self._service.verdict.state, self._helper.verdict.state
         if GateState.UNKNOWN in (service, helper):
             return None
-        cost = SERVICE_COST * (service is GateState.FAILING)
+        failing_cost = DRAINING_COST if self.draining else SERVICE_COST
+        cost = failing_cost * (service is GateState.FAILING)
         return Health(cost + HELPER_COST * (helper is GateState.FAILING))

@@ -126,6 +126,12 @@ def service(world: World, name: str, *, up: bool) -> None:
     world[name].gate.service_up = up
 
 
+def drain(world: World, name: str) -> None:
+    """Let the service of a node go: its gate finds out that it serves only for a while."""
+    world[name].gate.draining = True
+    service(world, name, up=False)
+
+
 def move(world: World) -> None:
     """Ask the Active to yield."""
     world.weather.orderly()

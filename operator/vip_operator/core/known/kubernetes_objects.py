@@ -127,12 +127,12 @@ def read_endpoint_slice(content: Content) -> EndpointSliceObject | None:
     if not service:
         return None
     endpoints = msgspec.convert(content.get("endpoints") or (), tuple[_Endpoint, ...])
+    nodes = {each.node_name or "" for each in endpoints if each.ready}
     return EndpointSliceObject(
         namespace=metadata.namespace or DEFAULT_NAMESPACE,
         service=service,
-        ready_nodes=frozenset(
-            each.node_name for each in endpoints if each.node_name and each.ready
-        ),
+        ready_nodes=frozenset(nodes - {""}),
+        nameless="" in nodes,
     )
 
 

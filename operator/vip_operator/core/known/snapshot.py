@@ -95,11 +95,16 @@ class ServiceObject:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSliceObject:
-    """The nodes on which one EndpointSlice of a Service has ready endpoints."""
+    """The nodes on which one EndpointSlice of a Service has ready endpoints.
+
+    Attributes:
+        nameless: there are ready ones that name no node.
+    """
 
     namespace: str
     service: str
     ready_nodes: frozenset[str]
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,8 @@ def _reason(router: RouterStatus, unreadable: str) -> str:
     if router.missing and router.state is not State.ACTIVE:
         return Reason.PARTLY_PLACED
     if GateState.FAILING in states and router.state is not State.ACTIVE:
-        return Reason.GATE_FAILING
+        causes = (gate.cause for gate in router.gates if gate.state is GateState.FAILING)
+        return next(filter(None, causes), Reason.GATE_FAILING)
     if GateState.UNKNOWN in states:
         return Reason.GATE_UNKNOWN
     is_stale = any(gate.stale and gate.state is not GateState.FAILING for gate in router.gates)

@@ -233,19 +233,24 @@ def service_view(
         node: this node.
         address: the node's own, empty while it is not known.
     """
-    ready: dict[str, bool] = {}
+    ready: dict[str, str] = {}  # which endpoint is on which node
+    serving: dict[str, str] = {}
     for endpoint in (each for one in slices for each in one.get("endpoints") or ()):
-        if _is_ready(endpoint):
-            here = endpoint.get("nodeName") == node
-            ready[_identity(endpoint)] = here or ready.get(_identity(endpoint), False)
+        found = ready if _is_ready(endpoint) else serving if _still_serves(endpoint) else None
+        if found is not None:
+            name = _identity(endpoint)
+            found[name] = endpoint.get("nodeName") or found.get(name, "")
     spec = (service.get("spec") or {}) if service else {}
     local = spec.get("externalTrafficPolicy") == "Local"
     port = spec.get("healthCheckNodePort", 0)
     return ServiceView(
         exists=service is not None,
         local=local,
-        ready_here=sum(ready.values()),
+        ready_here=sum(where == node for where in ready.values()),
         ready_anywhere=len(ready),
+        ready_nameless=sum(not where for where in ready.values()),
+        serving_here=sum(where == node for where in serving.values()),
+        serving_anywhere=len(serving),
         health_check=(address, port) if local and address and port else None,
     )
 
@@ -254,6 +259,11 @@ def _is_ready(endpoint: Object) -> bool:
     conditions = endpoint.get("conditions") or {}
     # Without the condition readiness is unknown, which the API says to take for ready.
     return conditions.get("ready", True) is not False and not conditions.get("terminating")
+
+
+def _still_serves(endpoint: Object) -> bool:
+    conditions = endpoint.get("conditions") or {}
+    return bool(conditions.get("terminating")) and conditions.get("serving", True) is not False
 
 
 def _identity(endpoint: Object) -> str:
