@@ -67,6 +67,7 @@ class Reflector(Generic[T]):
         restored: called before what a list brings is told, where the list shows that the API
             server was restored from a backup: all of the list is told again, and its versions
             may be older than those told before.
+        trouble_changed: called whenever trouble begins, changes or ends.
         backoff: how long to wait after trouble.
         settled_after_seconds: a watch open for so long means that trouble is over; watches that
             end sooner are not opened more often than this.
@@ -83,6 +84,7 @@ class Reflector(Generic[T]):
         *,
         pick: Pick[T] | None = None,
         restored: Callable[[], None] = lambda: None,
+        trouble_changed: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
         settled_after_seconds: float = SETTLED_AFTER_SECONDS,
         silence_seconds: float = 70.0,
@@ -93,6 +95,7 @@ class Reflector(Generic[T]):
         self._selection = selection
         self._picker = pick if pick is not None else cast("Pick[T]", whole(kind))
         self._restored = restored
+        self._trouble_changed = trouble_changed
         self._backoff = backoff or Backoff(random.Random())  # noqa: S311  no secret
         self._settled_after_seconds = settled_after_seconds
         self._silence_seconds = silence_seconds
@@ -101,6 +104,7 @@ class Reflector(Generic[T]):
         self._has_synced = False
         self._trouble = ""
         self._trouble_since = 0.0
+        self._forbidden = False
         # Where a watch goes on, unless only a list can tell.
         self._version = ""
         self._must_list = True
@@ -126,6 +130,11 @@ class Reflector(Generic[T]):
     def trouble(self) -> str:
         """Why nothing is heard at the moment, for a person to read; empty while all is well."""
         return self._trouble
+
+    @property
+    def forbidden(self) -> bool:
+        """The trouble is that we lack the right."""
+        return self._forbidden
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -275,8 +284,8 @@ class Reflector(Generic[T]):
         self._is_good()
         if self._trouble:
             lasted = time.monotonic() - self._trouble_since
-            _log.info("Follows %s again, after %.1f s without.", self._kind.plural, lasted)
-            self._trouble = ""
+            _log.info("Follows %s again, after %.1f s without.", self._name, lasted)
+            self._note_trouble("", forbidden=False)
 
     def _after_refusal(self, error: ApiError) -> float:
         """Decide what a refusal means for the next attempt; return the seconds until then."""
@@ -288,19 +297,35 @@ class Reflector(Generic[T]):
             return self._until_next_watch()
         if error.gone and not self._relisted:
             return 0.0
-        return self._after_trouble(str(error), error.retry_after_seconds)
+        return self._after_trouble(
+            str(error), error.retry_after_seconds, forbidden=error.status == 403
+        )
 
-    def _after_trouble(self, reason: str, retry_after_seconds: float | None = None) -> float:
+    def _after_trouble(
+        self, reason: str, retry_after_seconds: float | None = None, *, forbidden: bool = False
+    ) -> float:
         """Log trouble where it begins; return the seconds until the next attempt."""
         if not self._trouble:
             self._trouble_since = time.monotonic()
             _log.warning(
                 "Cannot follow %s: %s. Trying until it works.",
-                self._kind.plural,
+                self._name,
                 reason.rstrip("."),
             )
-        self._trouble = reason
+        self._note_trouble(reason, forbidden=forbidden)
         return max(self._backoff.next_seconds(retry_after_seconds), self._until_next_watch())
+
+    def _note_trouble(self, trouble: str, *, forbidden: bool) -> None:
+        changed = (trouble, forbidden) != (self._trouble, self._forbidden)
+        self._trouble, self._forbidden = trouble, forbidden
+        if changed:
+            self._call(f"report about {self._name}", self._trouble_changed)
+
+    @property
+    def _name(self) -> str:
+        """What is followed, for a person to read."""
+        namespace = self._selection.namespace
+        return f"{self._kind.plural} in {namespace}" if namespace else self._kind.plural
 
     def _until_next_watch(self) -> float:
         """Return how long another watch would come too soon after this one, in seconds."""

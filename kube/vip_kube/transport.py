@@ -67,7 +67,9 @@ class Transport:
         """Get ready; nothing is sent yet. Raises AccessError for unusable files of TLS."""
         self._context = self._access.ssl_context()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context or True),
+            # Each watch keeps a connection for good: with a limit, everything else would wait for
+            # one of them to end.
+            connector=aiohttp.TCPConnector(ssl=self._context or True, limit=0),
             # No proxy and no password from the environment or ~/.netrc: only what `access` says.
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -145,6 +145,8 @@ class Verdict(Message, frozen=True, kw_only=True):
 class Verdicts(Message, frozen=True, kw_only=True, tag_field="type", tag="verdicts"):
     """Every verdict known to the agent: router name to gate name to verdict.
 
+    An Unknown one says why there is none; it changes nothing else.
+
     Sent whole at every change and at least every 10 s; after 30 s without one the engine reports
     the gates as stale and keeps the priority.
     """

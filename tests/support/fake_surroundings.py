@@ -36,6 +36,7 @@ class FakeSurroundings:
         self.pod_listeners: dict[str, list[Listener]] = {}
         self.service_listeners: dict[tuple[str, str], list[Listener]] = {}
         self._pods: dict[str, dict[str, LocalPod]] | None = None
+        self._forbidden: set[str] = set()
         self._services: dict[tuple[str, str], ServiceView] = {}
 
     def is_watched(self) -> bool:
@@ -48,6 +49,10 @@ class FakeSurroundings:
     def pods(self, namespace: str) -> list[LocalPod] | None:
         """Return the pods of a namespace, None before the first `set_pods`."""
         return None if self._pods is None else list(self._pods.get(namespace, {}).values())
+
+    def pods_are_forbidden(self, namespace: str) -> bool:
+        """Return whether the test has forbidden the pods of a namespace."""
+        return namespace in self._forbidden
 
     def service(self, namespace: str, name: str) -> ServiceView | None:
         """Return a Service, None before it was set."""
@@ -71,6 +76,11 @@ class FakeSurroundings:
             self._pods.setdefault(each.namespace, {})[each.name] = each
         for namespace in before.keys() | self._pods.keys() | self.pod_listeners.keys():
             _tell(self.pod_listeners.get(namespace, []))
+
+    def forbid_pods(self, namespace: str = "shop", *, forbidden: bool = True) -> None:
+        """Take the right to read the pods of a namespace, or give it back."""
+        (self._forbidden.add if forbidden else self._forbidden.discard)(namespace)
+        _tell(self.pod_listeners.get(namespace, []))
 
     def put_pod(self, one: LocalPod) -> None:
         """Add a pod, or change the one of its name."""

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from vip_model.resources.gate import Gate
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason
 from vip_speaker.agent.desired import WantedGate
 from vip_speaker.agent.gates import GateRunner
 from vip_speaker.agent.report import GateDetail
+from vip_speaker.gates.constant import ConstantGate
 from vip_speaker.gates.verdict import Outcome, Tally
 from vip_speaker.messages import Verdict, Verdicts
 
@@ -239,3 +240,16 @@ async def test_details(scene: Scene) -> None:
         GateState.UNKNOWN,
         "",
     )
+
+
+async def test_the_engine_is_told_why_a_verdict_cannot_be_given() -> None:
+    """Unknown is told only where its cause is known; otherwise silence says the same."""
+    unknown = GateState.UNKNOWN
+    verdicts = {
+        "pods": Verdict(state=unknown, reason="no right", cause=Reason.PODS_FORBIDDEN),
+        "nginx": Verdict(state=unknown, reason="no verdict yet"),
+    }
+    runner = GateRunner(lambda wanted, _changed: ConstantGate(verdicts[wanted.kind]), lambda: None)
+    wanted = {("vip.shop.web", kind): WantedGate(Gate(name=kind), kind) for kind in verdicts}
+    await runner.apply(wanted)
+    assert runner.verdicts() == Verdicts(routers={"vip.shop.web": {"pods": verdicts["pods"]}})

@@ -62,6 +62,21 @@ def test_a_gate_that_fails_in_part(gate: DesiredGate, expected: Health) -> None:
     assert judge(book, gate) == expected  # the agent went away
 
 
+def test_a_verdict_that_cannot_be_given_says_why() -> None:
+    """Unknown with a reason is as good as no verdict, and its words are shown."""
+    forbidden = Verdict(state=GateState.UNKNOWN, reason="no right", cause="PodsForbidden")
+    book = cold()
+    assert judge(book, LOWER, web=forbidden) == Health.FAILING
+    (status,) = book.statuses
+    assert (status.state, status.reason) == (GateState.UNKNOWN, "no right")
+    assert status.cause == "PodsForbidden"
+
+    assert judge(book, LOWER, web=PASSING) == Health.HEALTHY
+    assert judge(book, LOWER, web=forbidden) == Health.HEALTHY
+    (status,) = book.statuses
+    assert (status.state, status.stale, status.reason) == (GateState.PASSING, True, "no right")
+
+
 def test_a_gate_that_fails_wholly_after_all() -> None:
     """From passing to failing in part to failing wholly, each its own level."""
     gate, book = DesiredGate(name="web", partial_cost=50), cold()

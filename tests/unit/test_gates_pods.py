@@ -10,7 +10,7 @@ import pytest
 from support.fake_surroundings import FakeSurroundings, pod
 from vip_model.planning.selectors import in_words, matches
 from vip_model.resources.gate import Gate, LabelSelector
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason
 from vip_speaker.gates import registry
 from vip_speaker.gates.pods import ProbedPod, judge_probed
 from vip_speaker.gates.surroundings import LocalPod, Site
@@ -157,6 +157,21 @@ async def test_only_another_verdict_or_reason_is_reported(scene: Scene) -> None:
         "pod web-a is ready",
         "pod web-b is ready",
     ]
+
+
+async def test_without_the_right_to_read_pods_the_gate_says_what_to_do(scene: Scene) -> None:
+    """It is Unknown, names the namespace and the chart's value, and follows when that is mended."""
+    scene.surroundings.forbid_pods()
+    verdict = scene.gate.verdict
+    assert (verdict.state, verdict.cause) == (UNKNOWN, Reason.PODS_FORBIDDEN)
+    assert "in namespace shop" in verdict.reason
+    assert "add it to podGates.namespaces of the chart" in verdict.reason
+
+    scene.surroundings.forbid_pods(forbidden=False)
+    scene.surroundings.set_pods(pod())
+    assert scene.states == [UNKNOWN, PASSING]
+    scene.surroundings.forbid_pods()
+    assert scene.states == [UNKNOWN, PASSING, UNKNOWN]
 
 
 async def test_a_label_that_is_taken_off_counts(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -180,3 +181,23 @@ def test_line_is_json() -> None:
     """The fake server's lines are what the API server writes: one JSON object each."""
     assert json.loads(line("ADDED", {"a": "b\n"})) == {"type": "ADDED", "object": {"a": "b\n"}}
     assert line("ADDED", {"a": "b\n"}).count(b"\n") == 1
+
+
+async def test_a_request_waits_for_no_watch(api: FakeApi) -> None:
+    """However many watches are open, a renewal or a report goes out at once."""
+    opened: list[int] = []
+    patient = Client(api.access(), user_agent="vip-test/1", timeout_seconds=10)
+
+    async def keep_open(number: int) -> None:
+        events = patient.watch(
+            KIND, whole(KIND), resource_version="100", on_open=lambda: opened.append(number)
+        )
+        async for _event in events:
+            pass
+
+    async with patient, asyncio.TaskGroup() as group:
+        watches = [group.create_task(keep_open(number)) for number in range(120)]
+        await until(lambda: len(opened) == 120, 10)
+        assert (await patient.list(KIND)).items == ()
+        for each in watches:
+            each.cancel()

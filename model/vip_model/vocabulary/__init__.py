@@ -21,7 +21,7 @@ from vip_model.vocabulary.priorities import (
     is_provisional,
     possible_degradations,
 )
-from vip_model.vocabulary.reasons import NEIGHBOUR_PROBLEMS, Reason, Use
+from vip_model.vocabulary.reasons import NEIGHBOUR_PROBLEMS, Reason
 from vip_model.vocabulary.words import (
     Checksum,
     FailureAction,
@@ -31,6 +31,7 @@ from vip_model.vocabulary.words import (
     Protocol,
     State,
     Substate,
+    Use,
 )
 
 __all__ = [

@@ -9,15 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Self
 
-
-class Use(enum.Flag):
-    """Where a reason is given."""
-
-    STATE = enum.auto()  # of a router, by its engine or agent
-    CANDIDATE = enum.auto()  # of a candidate in a VirtualIP's status, by its agent or the operator
-    ACCEPTED = enum.auto()  # of the condition Accepted
-    CONDITION = enum.auto()  # of the conditions but Accepted
-    EVENT = enum.auto()  # of an event
+from vip_model.vocabulary.words import Use
 
 
 class Reason(enum.StrEnum):
@@ -162,6 +154,11 @@ class Reason(enum.StrEnum):
         Use.CANDIDATE,
         "A gate fails: externalTrafficPolicy Local does not count endpoints without nodeName.",
     )
+    PODS_FORBIDDEN = (
+        "PodsForbidden",
+        Use.CANDIDATE,
+        "A gate asks for pods of a namespace that is not in `podGates.namespaces` of the chart.",
+    )
     GATE_UNKNOWN = "GateUnknown", Use.CANDIDATE, "A gate has had no verdict on the node yet."
     GATE_STALE = (
         "GateStale",
@@ -189,7 +186,6 @@ class Reason(enum.StrEnum):
         "Another machine answers for an address that the node holds.",
     )
     ENGINE_AWAY = "EngineAway", Use.CANDIDATE, "The engine on the node does not answer its agent."
-
     NO_HEARTBEAT = (
         "NoHeartbeat",
         Use.CANDIDATE,

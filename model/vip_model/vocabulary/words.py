@@ -77,3 +77,13 @@ class GateState(enum.StrEnum):
     FAILING = "Failing"
     UNKNOWN = "Unknown"
     NOT_APPLICABLE = "NotApplicable"
+
+
+class Use(enum.Flag):
+    """Where a reason is given."""
+
+    STATE = enum.auto()  # of a router, by its engine or agent
+    CANDIDATE = enum.auto()  # of a candidate in a VirtualIP's status, by its agent or the operator
+    ACCEPTED = enum.auto()  # of the condition Accepted
+    CONDITION = enum.auto()  # of the conditions but Accepted
+    EVENT = enum.auto()  # of an event

@@ -59,11 +59,11 @@ class GateRunner:
                 _log.error("A gate could not be ended: %r", end, exc_info=end)
 
     def verdicts(self) -> Verdicts:
-        """Return every verdict that is decided."""
+        """Return every verdict that is decided, and why one cannot be where that is known."""
         routers: dict[str, dict[str, Verdict]] = {}
         for (router, name), running in self._running.items():
             verdict = running.gate.verdict
-            if verdict.state is not GateState.UNKNOWN:
+            if verdict.state is not GateState.UNKNOWN or verdict.cause:
                 routers.setdefault(router, {})[name] = verdict
         return Verdicts(routers=routers)
 
@@ -86,16 +86,16 @@ class GateRunner:
     def _start(self, key: GateKey, wanted: WantedGate, gone: list[RunningGate]) -> _Running:
         """Return a gate at work; one that cannot be started is constant, and its rest is gone."""
         router, name = key
-        logged = GateState.UNKNOWN
+        logged = (GateState.UNKNOWN, "")
 
         def changed() -> None:
             nonlocal logged
             verdict = gate.verdict
-            if verdict.state is not logged:
+            if (verdict.state, verdict.cause) != logged:
                 _log.info(
                     "Gate %s of %s became %s: %s", name, router, verdict.state, verdict.reason
                 )
-                logged = verdict.state
+                logged = (verdict.state, verdict.cause)
             self._on_change()
 
         try:

@@ -110,9 +110,11 @@ def _status_of(
             partial=verdict.partial,
             cause=verdict.cause,
         )
+    why = {"reason": verdict.reason, "cause": verdict.cause} if verdict is not None else {}
     if known is not None and known.state is not GateState.UNKNOWN:
-        return msgspec.structs.replace(known, stale=True)
-    return GateStatus(name=gate.name, state=GateState.UNKNOWN, reason="No verdict yet")
+        return msgspec.structs.replace(known, stale=True, **why)
+    none = GateStatus(name=gate.name, state=GateState.UNKNOWN, reason="No verdict yet")
+    return msgspec.structs.replace(none, **why)
 
 
 def _carrier_status(name: str, interface: str, carriers: Mapping[str, bool]) -> GateStatus:

@@ -7,6 +7,8 @@ With a `probe` a pod must pass that, too (`vip_speaker.gates.pod_probe`). One po
 passes is enough; otherwise one whose probe fails makes the gate fail. While none of the ready pods
 has a verdict of its probe, the gate keeps the state that it had: a fresh pod alone neither brings
 an address to a node nor takes it away, and a gate that has just begun stays Unknown.
+
+The right to read pods is given by namespace; without it the gate is Unknown and says so.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from vip_model.planning.selectors import in_words, matches
 from vip_model.resources.gate import Gate, PodsCondition
-from vip_model.vocabulary import GateState
+from vip_model.vocabulary import GateState, Reason
 from vip_speaker.gates.pod_probe import PodProbers
 from vip_speaker.gates.surroundings import LocalPod, Site, Subscription, Surroundings
 from vip_speaker.gates.watched import WatchedGate
@@ -59,6 +61,12 @@ class PodsGate(WatchedGate):
         return self._surroundings.watch_pods(self._namespace, self._look)
 
     def _judge(self) -> Verdict | None:
+        if self._surroundings.pods_are_forbidden(self._namespace):
+            reason = (
+                f"the speaker may not read pods in namespace {self._namespace}: add it to "
+                "podGates.namespaces of the chart"
+            )
+            return Verdict(state=GateState.UNKNOWN, reason=reason, cause=Reason.PODS_FORBIDDEN)
         pods = self._surroundings.pods(self._namespace)
         if pods is None:
             return None

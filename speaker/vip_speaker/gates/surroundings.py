@@ -67,6 +67,9 @@ class Surroundings(Protocol):
     def pods(self, namespace: str) -> Iterable[LocalPod] | None:
         """Return the pods of this node in a namespace, None before the first complete list."""
 
+    def pods_are_forbidden(self, namespace: str) -> bool:
+        """Return whether this agent may not read the pods of a namespace."""
+
     def service(self, namespace: str, name: str) -> ServiceView | None:
         """Return a Service, None before the first complete list of all that belongs to it."""
 

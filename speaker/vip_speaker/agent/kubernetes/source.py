@@ -11,8 +11,7 @@ from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
 from vip_common.timestamps import rfc3339
 from vip_kube.access import Access
 from vip_kube.client import Client, Selection
-from vip_kube.kinds import NODES, Kind
-from vip_kube.reflector import Handler, Reflector
+from vip_kube.kinds import NODES
 from vip_kube.wire import Object
 from vip_model.__about__ import __version__
 from vip_model.resources.gate import ENGINE_GATE_KINDS
@@ -20,6 +19,7 @@ from vip_model.vocabulary import GateState, Reason
 from vip_speaker.agent.desired import WantedGate
 from vip_speaker.agent.kubernetes import speaker_status
 from vip_speaker.agent.kubernetes.engine_watch import EngineWatch
+from vip_speaker.agent.kubernetes.following import Following
 from vip_speaker.agent.kubernetes.heartbeat import Heartbeat
 from vip_speaker.agent.kubernetes.problem_log import ProblemLog
 from vip_speaker.agent.kubernetes.reporter import Reporter
@@ -65,22 +65,26 @@ class KubernetesSource:
         self._problems = ProblemLog()
         self._configuration = Configuration(source=f"Kubernetes {access.server}", trouble=[])
         self._node = NodeWatch(node, boot_id())
-        self._surroundings = ClusterSurroundings(node, self._follow, lambda: self._node.address)
+        self._following = Following(self._client)
+        self._surroundings = ClusterSurroundings(
+            node, self._following.follow, lambda: self._node.address
+        )
         self._engine = EngineWatch(ask_engine, self._looked_at_engine)
         self._reporter = Reporter(self._client, self._node)
         self._heartbeat = Heartbeat(
             self._client, namespace, self._node, self._applied_revision, self._concern
         )
-        self._reflectors: set[Reflector[Object]] = set()
-        self._group: asyncio.TaskGroup | None = None
         self._has_left = False
         self._has_released = False
 
     @property
     def configuration(self) -> Configuration:
         """The VirtualRouters in force, what of them cannot be done, and trouble with the API."""
-        troubles = [each.trouble for each in self._reflectors]
-        troubles += [self._reporter.trouble, self._heartbeat.trouble]
+        troubles = [
+            *self._following.troubles,
+            self._reporter.trouble,
+            self._heartbeat.trouble,
+        ]
         found = sorted({trouble for trouble in troubles if trouble})
         in_force = self._configuration
         return Configuration(
@@ -110,12 +114,12 @@ class KubernetesSource:
     async def run(self) -> None:
         """Follow, order and report until cancelled."""
         async with self._client, asyncio.TaskGroup() as group:
-            self._group = group
-            name = self._node.name
-            self._follow(VIRTUAL_ROUTERS, _Routers(self._state, self._changed), Selection())
+            self._following.run_in(group)
+            follow, name = self._following.follow, self._node.name
+            follow(VIRTUAL_ROUTERS, _Routers(self._state, self._changed), Selection())
             own = Selection(fields=f"metadata.name={name}")
-            self._follow(NODES, self._node, own)
-            self._follow(SPEAKERS, self._reporter, own)
+            follow(NODES, self._node, own)
+            follow(SPEAKERS, self._reporter, own)
             group.create_task(self._engine.run())
             group.create_task(self._reporter.run())
             group.create_task(self._heartbeat.run())
@@ -170,21 +174,6 @@ class KubernetesSource:
                 await self._changed.wait()
         except TimeoutError:
             return
-
-    def _follow(
-        self, kind: Kind, handler: Handler[Object], selection: Selection
-    ) -> Callable[[], None]:
-        """Begin to follow objects; what is returned ends that."""
-        assert self._group is not None, "nothing is followed before `run`"
-        reflector = Reflector(self._client, kind, handler, selection)
-        self._reflectors.add(reflector)
-        task = self._group.create_task(reflector.run())
-
-        def end() -> None:
-            self._reflectors.discard(reflector)
-            task.cancel()
-
-        return end
 
     # --- reports ---------------------------------------------------------------------------
 

@@ -225,12 +225,18 @@ def _reason(router: RouterStatus, unreadable: str) -> str:
     if router.missing and router.state is not State.ACTIVE:
         return Reason.PARTLY_PLACED
     if GateState.FAILING in states and router.state is not State.ACTIVE:
-        causes = (gate.cause for gate in router.gates if gate.state is GateState.FAILING)
-        return next(filter(None, causes), Reason.GATE_FAILING)
+        failing = (gate for gate in router.gates if gate.state is GateState.FAILING)
+        return _cause(failing) or Reason.GATE_FAILING
     if GateState.UNKNOWN in states:
-        return Reason.GATE_UNKNOWN
-    is_stale = any(gate.stale and gate.state is not GateState.FAILING for gate in router.gates)
-    return Reason.GATE_STALE if is_stale else ""
+        unknown = (gate for gate in router.gates if gate.state is GateState.UNKNOWN)
+        return _cause(unknown) or Reason.GATE_UNKNOWN
+    stale = [gate for gate in router.gates if gate.stale and gate.state is not GateState.FAILING]
+    return (_cause(stale) or Reason.GATE_STALE) if stale else ""
+
+
+def _cause(gates: Iterable[GateStatus]) -> str:
+    """Return the first reason that says more than what state a gate is in, if there is one."""
+    return next((gate.cause for gate in gates if gate.cause), "")
 
 
 def _message(router: RouterStatus, unreadable: str) -> str:
