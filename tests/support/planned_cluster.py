@@ -58,6 +58,7 @@ class PlannedCluster:
         nodes: the nodes.
         routers: VirtualRouters by name.
         applied: newest revision that each node's engine runs.
+        renewals: how often each node's Lease was renewed.
         parts: what else snapshots have.
         reconciler: the operator.
         epoch: of its leadership.
@@ -70,6 +71,7 @@ class PlannedCluster:
     nodes: list[Node] = field(default_factory=lambda: [node(f"n{each}") for each in (1, 2, 3)])
     routers: dict[str, VirtualRouter] = field(default_factory=dict)
     applied: dict[str, int] = field(default_factory=lambda: {"n1": 0, "n2": 0, "n3": 0})
+    renewals: dict[str, int] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     reconciler: Reconciler = field(default_factory=lambda: Reconciler(OperatorSettings()))
     epoch: int = 1
@@ -88,7 +90,7 @@ class PlannedCluster:
             virtual_routers=tuple(self.routers[name] for name in sorted(self.routers)),
             speakers=tuple(self.speakers),
             leases=tuple(
-                SpeakerLease(name, f"{revision}", revision)
+                SpeakerLease(name, f"{revision}.{self.renewals.get(name, 0)}", revision)
                 for name, revision in self.applied.items()
             ),
             nodes=tuple(self.nodes),

@@ -227,6 +227,26 @@ def test_a_node_is_the_same_after_its_heartbeat() -> None:
     assert isinstance(decode("Node", {"metadata": metadata("n2"), "status": {}}), Node)
 
 
+@pytest.mark.parametrize(
+    ("ready", "taint", "out"),
+    [
+        ("Unknown", "node.kubernetes.io/out-of-service", True),
+        ("True", "node.kubernetes.io/out-of-service", False),
+        ("Unknown", "node.kubernetes.io/unreachable", False),
+    ],
+)
+def test_a_node_is_out_of_service(ready: str, taint: str, out: bool) -> None:
+    """It is not ready, and an administrator says that it is shut down; neither alone will do."""
+    content = {
+        "metadata": metadata("n1"),
+        "spec": {"taints": [{"key": taint, "effect": "NoExecute", "value": "nodeshutdown"}]},
+        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+    }
+    found = decode("Node", content)
+    assert isinstance(found, Node)
+    assert found.out_of_service is out
+
+
 # --- Service, EndpointSlice, Pod -----------------------------------------------------------------
 
 

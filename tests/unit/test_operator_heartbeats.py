@@ -114,3 +114,30 @@ def test_nobody_is_lost_while_nobody_is_heard() -> None:
     assert not heartbeats.observe(both, 90 * SECOND_NS)["n1"].lost
     assert not renewals(heartbeats, 91, 111)
     assert renewals(heartbeats, 121, 121)
+
+
+def test_a_node_that_should_have_a_lease_and_has_none_is_lost() -> None:
+    """It is silent from when its Lease was last seen to change, or from when it was expected."""
+    heartbeats = Heartbeats()
+    renewals(heartbeats, 0, 0)
+    for second in range(10, 51, 10):
+        now_ns = second * SECOND_NS
+        heartbeats.observe([lease("n2", str(second))], now_ns)
+        expected = ["n1", "n2", "n3"] if second >= 20 else ["n1", "n2"]
+        found = heartbeats.silences(expected, now_ns)
+        lost_at = {30: {"n1"}, 40: {"n1"}, 50: {"n1", "n3"}}
+        assert found.lost.keys() == lost_at.get(second, set())
+        assert found.heard == {"n2"}
+    assert found.lost == {"n1": 50 * SECOND_NS, "n3": 30 * SECOND_NS}
+
+
+def test_who_was_merely_there_when_we_began_was_not_heard() -> None:
+    """Only a Lease that is seen to change or to come says that its speaker is there."""
+    heartbeats = Heartbeats()
+    heartbeats.observe([lease("n1", "1")], 0)
+    assert heartbeats.silences((), 0).heard == frozenset()
+    heartbeats.observe([lease("n1", "1"), lease("n2", "1")], SECOND_NS)
+    assert heartbeats.silences((), SECOND_NS).heard == {"n2"}
+    heartbeats.observe([lease("n1", "2"), lease("n2", "1")], 20 * SECOND_NS)
+    assert heartbeats.silences((), 20 * SECOND_NS).heard == {"n1", "n2"}
+    assert heartbeats.silences((), 27 * SECOND_NS).heard == {"n1"}

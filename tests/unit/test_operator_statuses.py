@@ -80,7 +80,7 @@ def test_a_virtual_ip_that_is_not_planned_yet_waits() -> None:
     """What the plan says nothing of gets no status."""
     cluster = web()
     facts = cluster.facts()
-    empty = type(facts.plan)((), (), (), {})
+    empty = type(facts.plan)((), (), (), frozenset(), {})
     changed = type(facts)(facts.snapshot, empty, facts.heartbeats, facts.now)
     assert StatusKeeper().round(changed).changes == ()
 

@@ -9,6 +9,7 @@ from vip_model.planning.backends import Backends
 from vip_model.planning.candidates import Contest, placement_digest
 from vip_model.planning.claims import Locator
 from vip_model.planning.drafts import Draft
+from vip_model.planning.endings import Endings
 from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.networks import NetworkMap, Sources
 from vip_model.resources.gate import Gate
@@ -31,6 +32,7 @@ class Site:
         backends: what is behind the gates.
         nodes: the nodes by name; None: unknown.
         active: name of a VirtualRouter to the nodes that are Active for it.
+        endings: whom elections wait for.
     """
 
     inputs: PlanInputs
@@ -39,6 +41,7 @@ class Site:
     backends: Backends
     nodes: Mapping[str, Node] | None
     active: Mapping[str, frozenset[str]]
+    endings: Endings
     _fitting: dict[frozenset[tuple[str, str]], frozenset[str]] = field(default_factory=dict)
 
     def fitting(self, placement: Placement) -> frozenset[str]:
@@ -64,8 +67,19 @@ def contest_of(
     ladder: Ladder,
     instances: tuple[RouterInstance, ...],
     gates: tuple[Gate, ...],
+    *,
+    waits: bool = False,
 ) -> Contest:
-    """Return the contest for the slots of an election."""
+    """Return the contest for the slots of an election.
+
+    Args:
+        draft: the election in the making.
+        site: what nodes are like.
+        ladder: the slots.
+        instances: what nodes must have a place for.
+        gates: the gates.
+        waits: something waits for every candidate.
+    """
     first = draft.members[0].spec
     contest = Contest(
         router=draft.name,
@@ -76,7 +90,7 @@ def contest_of(
     )
     if site.networks is None:
         return replace(contest, eligible=_static_nodes(contest, site))
-    running = draft.running
+    running, before = draft.running, draft.allocated
     same = running and running.spec.placement_digest == placement_digest(first.placement)
     stays = running is not None and _places(running.spec.instances, site) == _places(
         instances, site
@@ -85,9 +99,16 @@ def contest_of(
         contest,
         eligible=_eligible(first.placement, instances, site, site.networks),
         previous=running.spec.candidates if running and same else (),
+        lingering=(
+            *site.endings.former(draft.name),
+            *(before.spec.candidates if before is not None else ()),
+        ),
         staying=site.fitting(first.placement) if stays else frozenset(),
         backends=site.backends.nodes(draft, gates),
         active=site.active.get(draft.name, frozenset()),
+        unreachable=site.endings.unreachable,
+        ended=site.endings.ended(before) if before is not None else frozenset(),
+        waits=waits,
         open=site.inputs.settings.all_nodes_reported,
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from vip_model.planning import failing
 from vip_model.planning.candidates import Contest, allocate, placement_digest
 from vip_model.planning.claims import Locator
@@ -87,13 +85,6 @@ def elect(draft: Draft, site: Site) -> Election:
         api_version=API_VERSION, kind="VirtualRouter", metadata=metadata, spec=spec
     )
     return Election(draft, contest, router)
-
-
-def retire(router: VirtualRouter) -> VirtualRouter:
-    """Return the VirtualRouter marked as retired; it keeps VRID and addresses."""
-    if router.spec.retired:
-        return router
-    return msgspec.structs.replace(router, spec=msgspec.structs.replace(router.spec, retired=True))
 
 
 def prefers_nodes(placement: Placement) -> bool:

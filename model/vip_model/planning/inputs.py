@@ -10,7 +10,7 @@ from vip_model.resources.node import Node
 from vip_model.resources.pool import VirtualIPPool
 from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_ip import VirtualIP
-from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.resources.virtual_router import Candidate, VirtualRouter
 from vip_model.vocabulary import Family
 
 
@@ -71,18 +71,22 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Which nodes take part in life, as far as it matters; silence alone ends no candidate.
+    """Which nodes are there, as far as it matters; silence alone ends no candidate.
 
     Attributes:
         unreachable: nodes whose speakers are not heard although others are.
-        ended: of those, the ones that certainly run nothing any more.
+        ended: by name of a VirtualRouter: of its candidates that are unreachable, the ones that
+            certainly do not run it any more.
         confirmed: by name of each VirtualRouter that is retired, on standby or releasing
             addresses: nodes that have applied its newest revision.
+        former: by name of a VirtualRouter: candidates that were taken from its list, or report it
+            without being one, and have not applied the revision without them.
     """
 
     unreachable: frozenset[str] = frozenset()
-    ended: frozenset[str] = frozenset()
+    ended: Mapping[str, frozenset[str]] = field(default_factory=dict)
     confirmed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    former: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class PlanInputs:
         nodes: the nodes; None in static mode without Node documents.
         speakers: what nodes report; None is static mode.
         allocated: what was allocated before; None in static mode.
+        remembered: what was allocated before and may be gone without our doing.
         unreadable: NAMESPACE/NAME of VirtualIPs that exist and could not be parsed; what was
             allocated for them stays.
         supported_gates: kinds of gates that speakers have; None: not judged.
@@ -129,6 +134,7 @@ class PlanInputs:
     nodes: Sequence[Node] | None = None
     speakers: Sequence[Speaker] | None = None
     allocated: Sequence[VirtualRouter] | None = None
+    remembered: Sequence[VirtualRouter] = ()
     unreadable: frozenset[str] = frozenset()
     supported_gates: frozenset[str] | None = None
     liveness: Liveness = field(default_factory=Liveness)

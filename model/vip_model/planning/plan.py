@@ -17,14 +17,15 @@ Who calls what:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vip_model.planning import advice
 from vip_model.planning.backends import Backends
 from vip_model.planning.claims import AddressClaims, Locator, Scope, VirtualRouterIDs
 from vip_model.planning.contests import Site
 from vip_model.planning.drafts import Draft, Ledger, gather, in_order
-from vip_model.planning.elections import Election, elect, retire
+from vip_model.planning.elections import Election, elect
+from vip_model.planning.endings import Endings
 from vip_model.planning.gate_hosts import asking_one_place
 from vip_model.planning.ingress import Ingress, Known, ServiceKey, ingress
 from vip_model.planning.inputs import PlanInputs
@@ -54,6 +55,7 @@ class Plan:
             those that were allocated, 0 for a new one: the writer raises them.
         statuses: what is said of each VirtualIP, in the order given.
         warnings: what does not hinder but should be known.
+        deletable: names of those that are retired, and that no node runs any more.
         ingress: the addresses that each Service of our load-balancer class is to show.
         not_shown: NAMESPACE/NAME of a VirtualIP to what its Services do not show, and why.
         virtual_router_ids_used: how many of the 255 VRIDs of each network and family are taken.
@@ -62,6 +64,7 @@ class Plan:
     virtual_routers: tuple[VirtualRouter, ...]
     statuses: tuple[PlannedStatus, ...]
     warnings: tuple[Problem, ...]
+    deletable: frozenset[str]
     virtual_router_ids_used: Mapping[Scope, int]
     ingress: Mapping[ServiceKey, tuple[str, ...]] = field(default_factory=dict)
     not_shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -78,15 +81,17 @@ def plan(inputs: PlanInputs) -> Plan:
     A VirtualIP that is refused changes nothing: what was allocated for it stays. An election
     whose VirtualIPs are all gone is retired and keeps VRID and addresses.
     """
-    allocated = {router.name: router for router in inputs.allocated or ()}
     networks = None if inputs.static else NetworkMap(inputs.speakers or ())
+    endings = Endings(inputs.liveness, networks)
+    inputs = replace(inputs, allocated=_allocated(inputs, endings), remembered=())
+    allocated = {router.name: router for router in inputs.allocated or ()}
     drafts = gather(inputs, allocated)
-    claims = _claims(inputs, drafts, networks)
+    claims = _claims(inputs, drafts, networks, endings)
     ledger = Ledger(inputs.virtual_ips)
     _judge_all(inputs, drafts, claims, ledger)
     _choose_virtual_router_ids(drafts.values(), claims, ledger)
     note_what_stays(inputs, drafts, ledger, claims.locator)
-    site = _site(inputs, networks, claims.locator)
+    site = _site(inputs, networks, claims.locator, endings)
     routers: dict[str, VirtualRouter] = {}
     for draft in drafts.values():
         if draft.members:
@@ -98,13 +103,20 @@ def plan(inputs: PlanInputs) -> Plan:
     has_candidates = {
         name: bool(router.spec.candidates) for name, router in routers.items() if not inputs.static
     }
-    routers |= {name: retire(router) for name, router in allocated.items() if name not in routers}
+    routers |= {
+        name: endings.retire(router) for name, router in allocated.items() if name not in routers
+    }
     statuses = ledger.statuses(has_candidates, kept_elections(inputs.virtual_ips, drafts))
     services = _ingress(inputs, statuses, routers.values(), networks, claims)
     return Plan(
         virtual_routers=tuple(routers[name] for name in sorted(routers)),
         statuses=statuses,
         warnings=(*ledger.warnings, *services.problems),
+        deletable=frozenset(
+            name
+            for name, router in allocated.items()
+            if routers[name].spec.retired and endings.is_over(router)
+        ),
         virtual_router_ids_used=claims.virtual_router_ids.usage(),
         ingress=services.addresses,
         not_shown=services.left_out,
@@ -125,7 +137,25 @@ def _ingress(
     return ingress(inputs, statuses, routers, known)
 
 
-def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMap | None) -> Claims:
+def _allocated(inputs: PlanInputs, endings: Endings) -> tuple[VirtualRouter, ...] | None:
+    """Return what was allocated: what vanished is, unless it was retired and is over."""
+    if inputs.allocated is None:
+        return None
+    there = {router.name for router in inputs.allocated}
+    vanished = (
+        router
+        for router in inputs.remembered
+        if router.name not in there and not endings.is_over(router)
+    )
+    return (*inputs.allocated, *vanished)
+
+
+def _claims(
+    inputs: PlanInputs,
+    drafts: Mapping[str, Draft],
+    networks: NetworkMap | None,
+    endings: Endings,
+) -> Claims:
     """Return what is taken before any VirtualIP is looked at."""
     allocated = inputs.allocated or ()
     locator = Locator(networks, allocated)
@@ -147,7 +177,7 @@ def _claims(inputs: PlanInputs, drafts: Mapping[str, Draft], networks: NetworkMa
         for each in inputs.virtual_ips
     )
     return Claims(
-        addresses=AddressClaims(allocated),
+        addresses=AddressClaims(each for each in allocated if not endings.is_over(each)),
         locator=locator,
         virtual_router_ids=virtual_router_ids,
         own=own_addresses(inputs.speakers or (), inputs.nodes or ()),
@@ -215,7 +245,9 @@ def _choose_virtual_router_ids(drafts: Iterable[Draft], claims: Claims, ledger: 
         draft.members.clear()
 
 
-def _site(inputs: PlanInputs, networks: NetworkMap | None, locator: Locator) -> Site:
+def _site(
+    inputs: PlanInputs, networks: NetworkMap | None, locator: Locator, endings: Endings
+) -> Site:
     active: dict[str, set[str]] = {}
     for speaker in inputs.speakers or ():
         for each in speaker.status.active:
@@ -227,6 +259,7 @@ def _site(inputs: PlanInputs, networks: NetworkMap | None, locator: Locator) -> 
         backends=Backends(inputs),
         nodes=None if inputs.nodes is None else {node.name: node for node in inputs.nodes},
         active={router: frozenset(nodes) for router, nodes in active.items()},
+        endings=endings,
     )
 
 

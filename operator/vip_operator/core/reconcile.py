@@ -10,6 +10,7 @@ from vip_model.planning.plan import Plan, plan
 from vip_model.resources.gate import BUILT_GATE_KINDS
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import RouterChange, StatusChange
+from vip_operator.core.holders.liveness import LivenessKeeper
 from vip_operator.core.known.heartbeats import Heartbeats
 from vip_operator.core.known.round_inputs import SECOND_NS, Facts, Heartbeat, Moment
 from vip_operator.core.known.snapshot import EndpointSliceObject, Snapshot
@@ -55,6 +56,7 @@ class Reconciler:
     def __init__(self, settings: OperatorSettings) -> None:
         self._planner = _Planner(settings)
         self._heartbeats = Heartbeats()
+        self._liveness = LivenessKeeper()
         self._arrivals = _Arrivals()
         self._routers = RouterKeeper()
         self._statuses = StatusKeeper()
@@ -70,8 +72,10 @@ class Reconciler:
         living = _without_deleted(snapshot)
         heartbeats = self._heartbeats.observe(living.leases, now.monotonic_ns)
         report_due_ns = self._arrivals.due_ns(living, now.monotonic_ns)
-        vanished = self._routers.vanished(living, heartbeats)
-        found = self._planner.plan(living, vanished, all_nodes_reported=report_due_ns is None)
+        known = self._routers.observe(living)
+        liveness = self._observe_liveness(known, living, heartbeats, now.monotonic_ns)
+        basis = _basis(living, known, liveness, all_nodes_reported=report_due_ns is None)
+        found = self._planner.plan(basis)
         facts = Facts(snapshot=living, plan=found, heartbeats=heartbeats, now=now)
         routers = self._routers.changes(facts, epoch)
         statuses = self._statuses.round(facts)
@@ -85,6 +89,19 @@ class Reconciler:
             warnings=routers.warnings,
         )
 
+    def _observe_liveness(
+        self,
+        routers: tuple[VirtualRouter, ...],
+        snapshot: Snapshot,
+        heartbeats: Mapping[str, Heartbeat],
+        now_ns: int,
+    ) -> inputs.Liveness:
+        expected = {each.node for each in snapshot.speakers}
+        expected.update(self._liveness.nodes)
+        expected.update(each.node for router in routers for each in router.spec.candidates)
+        silences = self._heartbeats.silences(expected, now_ns)
+        return self._liveness.observe(routers, snapshot, heartbeats, silences)
+
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
@@ -92,6 +109,7 @@ class _Basis:
 
     snapshot: Snapshot
     vanished: tuple[VirtualRouter, ...]
+    liveness: inputs.Liveness
     all_nodes_reported: bool
 
 
@@ -102,13 +120,9 @@ class _Planner:
         self._settings = settings
         self._latest: tuple[_Basis, Plan] | None = None
 
-    def plan(
-        self, snapshot: Snapshot, vanished: tuple[VirtualRouter, ...], *, all_nodes_reported: bool
-    ) -> Plan:
-        """Return the plan for a snapshot, with vanished VirtualRouters still allocated."""
+    def plan(self, basis: _Basis) -> Plan:
+        """Return the plan."""
         # Comparing is cheap: parts that did not change hold the same objects.
-        relevant = replace(snapshot, leases=(), speaker_trouble="")
-        basis = _Basis(relevant, vanished, all_nodes_reported)
         if self._latest is None or self._latest[0] != basis:
             self._latest = (basis, plan(_inputs(basis, self._settings)))
         return self._latest[1]
@@ -141,6 +155,22 @@ def _without_deleted(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, virtual_ips=tuple(living))
 
 
+def _basis(
+    snapshot: Snapshot,
+    known: tuple[VirtualRouter, ...],
+    liveness: inputs.Liveness,
+    *,
+    all_nodes_reported: bool,
+) -> _Basis:
+    there = {router.name for router in snapshot.virtual_routers}
+    return _Basis(
+        snapshot=replace(snapshot, leases=(), speaker_trouble=""),
+        vanished=tuple(router for router in known if router.name not in there),
+        liveness=liveness,
+        all_nodes_reported=all_nodes_reported,
+    )
+
+
 def _inputs(basis: _Basis, settings: OperatorSettings) -> inputs.PlanInputs:
     snapshot = basis.snapshot
     return inputs.PlanInputs(
@@ -151,7 +181,9 @@ def _inputs(basis: _Basis, settings: OperatorSettings) -> inputs.PlanInputs:
         pods=snapshot.pods,
         nodes=snapshot.nodes,
         speakers=snapshot.speakers,
-        allocated=(*snapshot.virtual_routers, *basis.vanished),
+        allocated=snapshot.virtual_routers,
+        remembered=basis.vanished,
+        liveness=basis.liveness,
         unreadable=frozenset(each.key for each in snapshot.unreadable),
         supported_gates=BUILT_GATE_KINDS,
         settings=inputs.Settings(

@@ -7,7 +7,7 @@ as retired first and deleted when every node that might run it has seen the mark
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,9 +15,8 @@ import msgspec
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import CreateRouter, DeleteRouter, RouterChange, UpdateRouter
-from vip_operator.core.holders.endings import Endings
 from vip_operator.core.known.kubernetes_objects import GREATEST_REVISION
-from vip_operator.core.known.round_inputs import Facts, Heartbeat
+from vip_operator.core.known.round_inputs import Facts
 from vip_operator.core.known.snapshot import Snapshot
 
 _MILLISECONDS = 1000
@@ -55,32 +54,22 @@ class RouterKeeper:
 
     def __init__(self) -> None:
         self._known: dict[str, VirtualRouter] = {}
-        self._endings = Endings()
         self._last_revision = 0
 
-    def vanished(
-        self, snapshot: Snapshot, heartbeats: Mapping[str, Heartbeat]
-    ) -> tuple[VirtualRouter, ...]:
-        """Take note of the VirtualRouters there are; return those that vanished, by name.
+    def observe(self, snapshot: Snapshot) -> tuple[VirtualRouter, ...]:
+        """Take note of the VirtualRouters there are; return them and those known from before.
 
-        One has vanished if it is gone although nodes may still run it. It counts as allocated,
-        so that it is put back with its VRID, slots and addresses, or marked as retired.
+        One that is gone although nodes may still run it counts as allocated, so that it is put
+        back with its VRID, slots and addresses, or marked as retired.
         """
-        there = {router.name: router for router in snapshot.virtual_routers}
-        self._known = {**self._known, **there}
-        self._endings.observe(self._known.values(), snapshot, heartbeats)
-        self._known = {
-            name: router
-            for name, router in self._known.items()
-            if name in there or not self._endings.ended(router)
-        }
-        return tuple(self._known[name] for name in sorted(self._known.keys() - there.keys()))
+        self._known |= {router.name: router for router in snapshot.virtual_routers}
+        return tuple(self._known[name] for name in sorted(self._known))
 
     def changes(self, facts: Facts, epoch: int) -> RouterRound:
         """Return what must be written so that the plan is what the API server has.
 
         Args:
-            facts: what the round goes by; `vanished` has seen its snapshot.
+            facts: what the round goes by; `observe` has seen its snapshot.
             epoch: ours.
         """
         stored = {router.name: router for router in facts.snapshot.virtual_routers}
@@ -90,14 +79,27 @@ class RouterKeeper:
             if known is not None and known.spec.epoch > epoch:
                 wanted.warnings.append(_overtaken(known, epoch))
                 continue
-            self._want(wanted, stored.get(planned.name), _with_epoch(planned, epoch))
+            is_over = planned.name in facts.plan.deletable
+            self._want(
+                wanted, stored.get(planned.name), _with_epoch(planned, epoch), is_over=is_over
+            )
         self._last_revision = max(self._last_revision, *self._revisions_in_use(facts))
+        # Of what is over nothing is known any more once it is deleted, not even that it was.
+        going_on = {router.name for router in facts.plan.virtual_routers} - facts.plan.deletable
+        self._known = {name: each for name, each in self._known.items() if name in going_on}
         changes: list[RouterChange] = [self._revised(each) for each in wanted.retirements]
         changes += [self._revised(each) for each in wanted.updates]
         changes += [CreateRouter(self._with_new_revision(each.router)) for each in wanted.creates]
         return RouterRound((*changes, *wanted.deletes), tuple(wanted.warnings))
 
-    def _want(self, wanted: _Wanted, stored: VirtualRouter | None, planned: VirtualRouter) -> None:
+    def _want(
+        self,
+        wanted: _Wanted,
+        stored: VirtualRouter | None,
+        planned: VirtualRouter,
+        *,
+        is_over: bool,
+    ) -> None:
         """Add what turns a stored VirtualRouter into the planned one."""
         if stored is None:
             # Of one that vanished nothing but the spec holds for the new object.
@@ -105,7 +107,7 @@ class RouterKeeper:
             wanted.creates.append(CreateRouter(msgspec.structs.replace(planned, metadata=metadata)))
         elif planned.spec.retired and not stored.spec.retired:
             wanted.retirements.append(UpdateRouter(stored, planned))
-        elif planned.spec.retired and self._endings.ended(stored):
+        elif is_over:
             if not stored.metadata.deletion_timestamp:
                 wanted.deletes.append(DeleteRouter(stored))
         elif planned.spec != stored.spec:

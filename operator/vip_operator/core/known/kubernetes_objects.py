@@ -15,7 +15,7 @@ import msgspec
 from vip_model.planning import inputs
 from vip_model.resources.base import Part
 from vip_model.resources.metadata import DEFAULT_NAMESPACE, ObjectMeta
-from vip_model.resources.node import Node
+from vip_model.resources.node import OUT_OF_SERVICE, Node
 from vip_model.vocabulary import Family
 from vip_operator.core.known.snapshot import EndpointSliceObject, ServiceObject, SpeakerLease
 
@@ -47,19 +47,44 @@ def present(content: object, names: frozenset[str]) -> dict[str, Any]:
     return {name: content[name] for name in names if content.get(name) is not None}
 
 
+class _NodeCondition(Part, frozen=True, kw_only=True):
+    type: str = ""
+    status: str = ""
+
+
 class _NodeStatus(Part, frozen=True, kw_only=True):
     addresses: tuple[dict[str, str], ...] | None = None
+    conditions: tuple[_NodeCondition, ...] | None = None
+
+
+class _Taint(Part, frozen=True, kw_only=True):
+    key: str = ""
+
+
+class _NodeSpec(Part, frozen=True, kw_only=True):
+    taints: tuple[_Taint, ...] | None = None
 
 
 def read_node(content: Content) -> Node:
-    """Read a Node without what kubelet renews all the time."""
+    """Read a Node without what kubelet renews all the time.
+
+    Of conditions and taints it keeps what says that the node is out of service.
+    """
     status = msgspec.convert(content.get("status") or {}, _NodeStatus)
+    spec = msgspec.convert(content.get("spec") or {}, _NodeSpec)
+    taints = [{"key": OUT_OF_SERVICE} for each in spec.taints or () if each.key == OUT_OF_SERVICE]
+    ready = [
+        {"type": "Ready", "status": each.status}
+        for each in status.conditions or ()
+        if taints and each.type == "Ready"
+    ]
     return msgspec.convert(
         {
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": present(content.get("metadata"), _NODE_METADATA),
-            "status": {"addresses": status.addresses or ()},
+            "spec": {"taints": taints},
+            "status": {"addresses": status.addresses or (), "conditions": ready},
         },
         Node,
     )

@@ -1,0 +1,125 @@
+"""Whom an election has to wait for before it is over, or before addresses of it are free. Pure.
+
+A node that was a candidate may run an election until it has applied a revision that ends it, or
+has ended itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from vip_model.planning.inputs import Liveness
+from vip_model.planning.networks import NetworkMap
+from vip_model.resources.virtual_router import Candidate, VirtualRouter
+from vip_model.schema.addresses import normalised
+
+# So many neighbours must agree that a node has ended.
+WITNESSES = 2
+
+
+class Endings:
+    """Tells whom elections wait for.
+
+    Args:
+        liveness: which nodes are there.
+        networks: what speakers report.
+    """
+
+    def __init__(self, liveness: Liveness, networks: NetworkMap | None) -> None:
+        self._liveness = liveness
+        self._networks = networks
+
+    @property
+    def unreachable(self) -> frozenset[str]:
+        """Nodes that are not heard, ended ones included."""
+        return self._liveness.unreachable
+
+    def former(self, router: str) -> tuple[Candidate, ...]:
+        """Return who may run an election, by its name, without being a candidate any more."""
+        return self._liveness.former.get(router, ())
+
+    def confirmed(self, router: str) -> frozenset[str]:
+        """Return the nodes that have applied the newest revision of an election in between."""
+        return self._liveness.confirmed.get(router, frozenset())
+
+    def ended(self, router: VirtualRouter) -> frozenset[str]:
+        """Return the candidates that certainly do not run an election any more."""
+        return self._liveness.ended.get(router.name, frozenset())
+
+    def awaited(self, router: VirtualRouter) -> frozenset[str]:
+        """Return the nodes that may run an earlier revision of an election."""
+        nodes = {each.node for each in (*router.spec.candidates, *self.former(router.name))}
+        return frozenset(nodes - self.confirmed(router.name) - self.ended(router))
+
+    def is_over(self, router: VirtualRouter) -> bool:
+        """Return whether no node runs an election that is retired."""
+        return router.spec.retired and not self.awaited(router)
+
+    def retire(self, router: VirtualRouter) -> VirtualRouter:
+        """Return an election marked as retired, with the marks that show whom it waits for.
+
+        It keeps VRID and addresses.
+        """
+        retired = msgspec.structs.replace(
+            router, spec=msgspec.structs.replace(router.spec, retired=True)
+        )
+        waits = self.awaited(router) if router.spec.retired else self._nodes(router)
+        if waits.isdisjoint(self.unreachable):
+            return retired
+        marked = self.mark(retired)
+        if {each.node for each in marked.spec.candidates} - self.unreachable:
+            return marked
+        return _with_candidates(
+            marked, [*marked.spec.candidates, *_below(self._neighbours(marked), marked)]
+        )
+
+    def mark(self, router: VirtualRouter) -> VirtualRouter:
+        """Return an election in which every node that may run it unheard is marked."""
+        listed = {each.node for each in router.spec.candidates}
+        lost = (
+            each
+            for each in self.former(router.name)
+            if each.node in self.unreachable and each.node not in listed
+        )
+        candidates = [*router.spec.candidates, *_below(lost, router)]
+        return _with_candidates(
+            router,
+            [
+                msgspec.structs.replace(
+                    each, unreachable=each.unreachable or each.node in self.unreachable
+                )
+                for each in candidates
+            ],
+        )
+
+    def _nodes(self, router: VirtualRouter) -> frozenset[str]:
+        return frozenset(each.node for each in (*router.spec.candidates, *self.former(router.name)))
+
+    def _neighbours(self, router: VirtualRouter) -> Iterator[Candidate]:
+        """Yield nodes on the link that are there and can tell whether others are."""
+        if self._networks is None:
+            return
+        instance = router.spec.instances[0]
+        members = self._networks.members(
+            instance.family, normalised(instance.addresses), instance.interfaces
+        )
+        living = sorted(members.keys() - self._nodes(router) - self.unreachable)
+        for node in living[:WITNESSES]:
+            yield Candidate(node=node, slot=0, priority=1, sources=members[node])
+
+
+def _below(candidates: Iterable[Candidate], router: VirtualRouter) -> Iterator[Candidate]:
+    """Yield candidates with slots and priorities after those of an election."""
+    listed = router.spec.candidates
+    slot = max((each.slot for each in listed), default=-1)
+    priority = min((each.priority for each in listed), default=255)
+    for each in candidates:
+        slot, priority = slot + 1, max(1, priority - 1)
+        yield msgspec.structs.replace(each, slot=slot, priority=priority)
+
+
+def _with_candidates(router: VirtualRouter, candidates: Iterable[Candidate]) -> VirtualRouter:
+    spec = msgspec.structs.replace(router.spec, candidates=tuple(candidates))
+    return msgspec.structs.replace(router, spec=spec)
