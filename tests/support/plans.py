@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from support.resources import node, speaker
-from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.inputs import Liveness, PlanInputs
 from vip_model.planning.plan import Plan, plan
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
@@ -28,6 +28,16 @@ def in_cluster(
         **inputs,
     }
     return plan(PlanInputs(virtual_ips=virtual_ips, allocated=allocated, **given))
+
+
+def confirmed(found: Plan) -> Liveness:
+    """Return that every candidate has applied what a plan says."""
+    return Liveness(
+        confirmed={
+            router.name: frozenset(each.node for each in router.spec.candidates)
+            for router in found.virtual_routers
+        }
+    )
 
 
 def verdicts(found: Plan) -> dict[str, Reason]:

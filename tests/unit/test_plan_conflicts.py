@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.plans import in_cluster, verdicts
+from support.plans import confirmed, in_cluster, verdicts
 from support.resources import router_of, vip
 from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.plan import Plan, plan
@@ -192,14 +192,19 @@ def test_the_holder_wins() -> None:
 
 
 def test_an_address_moves_in_two_plans() -> None:
-    """An address that one VirtualIP gives up is another's only once the first election lost it."""
+    """An address that one VirtualIP gives up is another's only once nobody holds it any more."""
     before = in_cluster([vip("a", addresses=["192.0.2.1", "192.0.2.2"])])
     wanted = [vip("a", addresses=["192.0.2.1"]), vip("b", addresses=["192.0.2.2"])]
     first = in_cluster(wanted, before.virtual_routers)
     assert verdicts(first)["shop/b"] is Reason.ADDRESS_IN_USE
     assert router_of(first, "vip.shop.a").spec.instances[0].addresses == ("192.0.2.1",)
-    second = in_cluster(wanted, first.virtual_routers)
+    waiting = in_cluster(wanted, first.virtual_routers)
+    assert verdicts(waiting)["shop/b"] is Reason.MOVING
+    assert router_of(waiting, "vip.shop.b").spec.standby
+    second = in_cluster(wanted, waiting.virtual_routers, liveness=confirmed(waiting))
     assert second.refusals == ()
+    assert not router_of(second, "vip.shop.b").spec.standby
+    assert router_of(second, "vip.shop.a").spec.releasing == ()
 
 
 def test_a_retired_election_keeps_its_address_and_id() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.plans import in_cluster, verdicts
+from support.plans import confirmed, in_cluster, verdicts
 from support.resources import node, router_of, speaker, vip
 from vip_model.planning.inputs import AddressPolicy, Settings
 from vip_model.resources.pool import VirtualIPPool
@@ -112,9 +112,17 @@ def test_leaving_a_group_waits_until_the_group_has_let_go() -> None:
     leaves = vip("web", addresses=["192.0.2.100"])
     moving = in_cluster([mail, leaves], before.virtual_routers)
     assert verdicts(moving)["shop/web"] is Reason.MOVING
+    assert router_of(moving, "vip.shop.web").spec.standby
     (instance,) = router_of(moving, "group.shop.front").spec.instances
-    assert instance.addresses == ("192.0.2.101",)
-    assert in_cluster([mail, leaves], moving.virtual_routers).refusals == ()
+    assert instance.addresses == ("192.0.2.101", "192.0.2.100")
+    left = in_cluster([mail, leaves], moving.virtual_routers, liveness=confirmed(moving))
+    assert verdicts(left)["shop/web"] is Reason.MOVING
+    group = router_of(left, "group.shop.front")
+    assert group.spec.instances[0].addresses == ("192.0.2.101",)
+    assert group.spec.releasing == ("192.0.2.100",)
+    there = in_cluster([mail, leaves], left.virtual_routers, liveness=confirmed(left))
+    assert there.refusals == ()
+    assert not router_of(there, "vip.shop.web").spec.standby
 
 
 # --- addresses of nodes --------------------------------------------------------------------------

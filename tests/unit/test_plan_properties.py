@@ -80,7 +80,7 @@ def check_refusals(
         owners = {f"{owner.namespace}/{owner.name}" for owner in router.spec.owners}
         at_rest = {Reason.ACCEPTED, Reason.MOVING, None}
         refused = {owner for owner in owners if reasons.get(owner) not in at_rest}
-        if router.spec.retired or not refused:
+        if router.spec.retired or router.spec.standby or not refused:
             continue
         taken = {
             address
@@ -100,12 +100,14 @@ def addresses_of(router: VirtualRouter) -> set[str]:
 
 
 def check_sound(routers: Sequence[VirtualRouter]) -> None:
-    """Addresses and VRIDs are used once, slots and priorities fall together."""
-    addresses = [one for each in routers for inst in each.spec.instances for one in inst.addresses]
+    """Addresses and VRIDs that run are used once, slots and priorities fall together."""
+    running = [each for each in routers if not each.spec.standby]
+    addresses = [one for each in running for inst in each.spec.instances for one in inst.addresses]
+    addresses += [one for each in routers for one in each.spec.releasing]
     assert len(addresses) == len(set(addresses))
     ids = [
         (instance.network, instance.family, instance.virtual_router_id)
-        for each in routers
+        for each in running
         for instance in each.spec.instances
     ]
     assert len(ids) == len(set(ids))

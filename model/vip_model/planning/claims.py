@@ -23,18 +23,33 @@ class AddressClaims:
 
     def __init__(self, allocated: Iterable[VirtualRouter]) -> None:
         self._holders: dict[Address, dict[str, Link]] = {}
+        self._heirs: dict[Address, dict[str, Link]] = {}
         self._claimants: dict[Address, dict[str, Link]] = {}
         for router in allocated:
-            networks = frozenset(one.network for one in router.spec.instances if one.network)
-            for instance in router.spec.instances:
-                link = Link(networks, instance.interfaces)
-                for address in normalised(instance.addresses):
-                    self._holders.setdefault(address, {})[router.name] = link
+            self._note(router)
+
+    def _note(self, router: VirtualRouter) -> None:
+        spec = router.spec
+        networks = frozenset(one.network for one in spec.instances if one.network)
+        claims = self._heirs if spec.standby else self._holders
+        for instance in spec.instances if not (spec.standby and spec.retired) else ():
+            link = Link(networks, instance.interfaces)
+            for address in normalised(instance.addresses):
+                claims.setdefault(address, {})[router.name] = link
+        for address in normalised(spec.releasing):
+            link = Link(networks, spec.instances[0].interfaces)
+            self._holders.setdefault(address, {})[router.name] = link
 
     def holder(self, address: Address, router: str, link: Link) -> str | None:
-        """Return the name of another election that holds an address of a link already."""
+        """Return the name of another election that holds an address of a link already.
+
+        One on standby is to have the address next: it yields to the one that has it.
+        """
         holders = self._holders.get(address, {})
-        return _first(address, link, {name: holders[name] for name in holders if name != router})
+        found = _first(address, link, _others(holders, router))
+        if found is not None or router in holders:
+            return found
+        return _first(address, link, _others(self._heirs.get(address, {}), router))
 
     def claimant(self, address: Address, link: Link) -> str | None:
         """Return NAMESPACE/NAME of the VirtualIP that has claimed an address in this plan."""
@@ -44,6 +59,10 @@ class AddressClaims:
         """Note that a VirtualIP has these addresses on a link."""
         for address in addresses:
             self._claimants.setdefault(address, {})[virtual_ip] = link
+
+
+def _others(links: Mapping[str, Link], router: str) -> dict[str, Link]:
+    return {name: link for name, link in links.items() if name != router}
 
 
 def _first(address: Address, link: Link, claims: Mapping[str, Link]) -> str | None:
@@ -124,14 +143,27 @@ class VirtualRouterIDs:
         scopes: Iterable[Scope],
         router: str,
         interfaces: tuple[str, ...] = (),
+        leaving: frozenset[str] = frozenset(),
     ) -> str | None:
-        """Return the name of another election that has a VRID in any of the scopes."""
+        """Return the name of another election that has a VRID in any of the scopes.
+
+        Args:
+            virtual_router_id: the VRID.
+            scopes: where.
+            router: the one that asks.
+            interfaces: where nothing else tells links apart.
+            leaving: elections that will be over before that one runs.
+        """
         for network, family in scopes:
             taken = self._taken.get((family, virtual_router_id), {})
             near = taken if network == "" else {each: taken.get(each, {}) for each in (network, "")}
             for users in near.values():
                 for other, others in users.items():
-                    if other != router and not are_apart(interfaces, others):
+                    if (
+                        other != router
+                        and other not in leaving
+                        and not are_apart(interfaces, others)
+                    ):
                         return other
         return None
 

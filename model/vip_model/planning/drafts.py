@@ -25,10 +25,13 @@ class Draft:
         name: name of the VirtualRouter.
         allocated: what was allocated before, also if it is retired.
         members: VirtualIPs that belong to it and are accepted so far, in order of precedence.
+        moving: those that are to belong to it once another election has let their addresses go.
         refused: those that belong to it and are refused.
         staying: NAMESPACE/NAME of those for whom it runs and who are refused now, whatever their
             edit asks for, or cannot be read. While there are any, what it has stays.
         given_up: addresses and names of gates that go all the same.
+        is_left: owners of it are on their way to another election.
+        standby: its members are moving, so that it may be made known and must not run.
         virtual_router_id: VRID once it is known.
         remembered_virtual_router_id: VRID that it had before its VirtualRouter was lost.
     """
@@ -36,9 +39,12 @@ class Draft:
     name: str
     allocated: VirtualRouter | None = None
     members: list[VirtualIP] = field(default_factory=list)
+    moving: list[VirtualIP] = field(default_factory=list)
     refused: list[VirtualIP] = field(default_factory=list)
     staying: frozenset[str] = frozenset()
     given_up: frozenset[str] = frozenset()
+    is_left: bool = False
+    standby: bool = False
     virtual_router_id: int | None = None
     remembered_virtual_router_id: int | None = None
 
@@ -52,9 +58,20 @@ class Draft:
     @property
     def owners(self) -> frozenset[str]:
         """NAMESPACE/NAME of those for whom it runs already."""
-        if self.running is None:
+        if self.running is None or self.running.spec.standby:
             return frozenset()
         return frozenset(owner.key for owner in self.running.spec.owners)
+
+    @property
+    def sharing(self) -> list[VirtualIP]:
+        """The VirtualIPs that must fit together: the members, and those that are to join them."""
+        return [*self.members, *self.moving]
+
+    def stand_by(self) -> None:
+        """Be made known beforehand, if nothing runs and all that is to run is moving."""
+        runs = self.running is not None and not self.running.spec.standby
+        if self.moving and not self.members and not runs:
+            self.members, self.moving, self.standby = self.moving, [], True
 
     @property
     def held_addresses(self) -> tuple[str, ...]:
@@ -157,9 +174,9 @@ def gather(inputs: PlanInputs, allocated: Mapping[str, VirtualRouter]) -> dict[s
 
 def disagreements(virtual_ip: VirtualIP, draft: Draft) -> list[Finding]:
     """Return where a VirtualIP differs from the first member of its group."""
-    if not draft.members:
+    if not draft.sharing:
         return []
-    first = draft.members[0]
+    first = draft.sharing[0]
     found = [
         (
             f"spec.{path}",
@@ -173,7 +190,7 @@ def disagreements(virtual_ip: VirtualIP, draft: Draft) -> list[Finding]:
             *_different(virtual_ip.spec.placement, first.spec.placement, "placement"),
         )
     ]
-    taken = {gate.name: (gate, member) for member in draft.members for gate in member.spec.gates}
+    taken = {gate.name: (gate, member) for member in draft.sharing for gate in member.spec.gates}
     for number, gate in enumerate(virtual_ip.spec.gates):
         other = taken.get(gate.name)
         if other is not None and other[0] != gate:

@@ -51,12 +51,17 @@ def elect(draft: Draft, site: Site) -> Election:
     rungs = ladder(vrrp.advertisement_interval_milliseconds, placement.max_candidates)
     gates = gates_of(draft, static=site.inputs.static)
     instances = _instances(draft, vrrp, site.locator)
-    contest = contest_of(draft, site, rungs, instances, gates)
+    addresses = [one for each in instances for one in each.addresses]
+    releasing = site.endings.releasing(draft.allocated, addresses, standby=draft.standby)
+    waits = draft.is_left or bool(releasing)
+    contest = contest_of(draft, site, rungs, instances, gates, waits=waits)
     digest = "" if site.inputs.static else placement_digest(placement)
     spec = VirtualRouterSpec(
         owners=owners_of(draft, static=site.inputs.static),
         revision=draft.allocated.spec.revision if draft.allocated else 0,
         epoch=draft.allocated.spec.epoch if draft.allocated else 0,
+        standby=draft.standby,
+        releasing=releasing,
         bootstrap=_bootstrap(draft, site),
         timing=Timing(
             advertisement_interval_milliseconds=vrrp.advertisement_interval_milliseconds,

@@ -57,6 +57,61 @@ class Endings:
         """Return whether no node runs an election that is retired."""
         return router.spec.retired and not self.awaited(router)
 
+    def holding(self, routers: Iterable[VirtualRouter]) -> Iterator[VirtualRouter]:
+        """Yield the elections that may hold addresses, without what they have let go of."""
+        for router in routers:
+            if self.is_over(router):
+                continue
+            if router.spec.releasing and not self.awaited(router):
+                spec = msgspec.structs.replace(router.spec, releasing=())
+                yield msgspec.structs.replace(router, spec=spec)
+            else:
+                yield router
+
+    def releasing(
+        self, stored: VirtualRouter | None, addresses: Iterable[str], *, standby: bool
+    ) -> tuple[str, ...]:
+        """Return the addresses that an election lets go of, until nobody may hold them for it.
+
+        Args:
+            stored: the election as it is.
+            addresses: what it has from now on.
+            standby: it does not run from now on.
+        """
+        if stored is None or not self._nodes(stored):
+            return ()
+        spec, is_awaited = stored.spec, bool(self.awaited(stored))
+        left = spec.releasing if is_awaited else ()
+        has_run = not spec.standby and (is_awaited or not spec.retired)
+        had = sorted(_addresses(stored)) if has_run else ()
+        kept = frozenset[str]() if standby else frozenset(addresses)
+        return tuple(one for one in dict.fromkeys((*left, *had)) if one not in kept)
+
+    def may_be_left(
+        self, router: VirtualRouter, addresses: Iterable[str], heir: VirtualRouter | None
+    ) -> bool:
+        """Return whether an election may let go of addresses that another one waits for.
+
+        The other one must be ready: its living candidates know it. And nobody who may hold an
+        address unheard is waited for, unless nobody else holds it: the address would be away
+        meanwhile.
+
+        Args:
+            router: the election that has them.
+            addresses: the addresses.
+            heir: the one that is to have them, as it is; None where it is not there yet.
+        """
+        if heir is None or heir.spec.retired:
+            return False
+        living = {each.node for each in heir.spec.candidates} - self.unreachable
+        if heir.spec.standby:
+            knows = living <= self.confirmed(heir.name)
+            if not knows or not _addresses(heir) >= frozenset(addresses):
+                return False
+        nodes = self._nodes(router)
+        unheard = nodes & self.unreachable
+        return bool(living) and (unheard == nodes or unheard <= self.ended(router))
+
     def retire(self, router: VirtualRouter) -> VirtualRouter:
         """Return an election marked as retired, with the marks that show whom it waits for.
 
@@ -108,6 +163,10 @@ class Endings:
         living = sorted(members.keys() - self._nodes(router) - self.unreachable)
         for node in living[:WITNESSES]:
             yield Candidate(node=node, slot=0, priority=1, sources=members[node])
+
+
+def _addresses(router: VirtualRouter) -> frozenset[str]:
+    return frozenset(one for each in router.spec.instances for one in each.addresses)
 
 
 def _below(candidates: Iterable[Candidate], router: VirtualRouter) -> Iterator[Candidate]:

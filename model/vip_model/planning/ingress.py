@@ -184,7 +184,7 @@ def _wishes(
     running = {
         owner.key: router
         for router in routers
-        if not router.spec.retired
+        if not router.spec.retired and not router.spec.standby
         for owner in router.spec.owners
     }
     accepted: defaultdict[ServiceKey, list[tuple[str, tuple[Address, ...]]]] = defaultdict(list)

@@ -72,6 +72,7 @@ class Judge:
         self._nodes_own = claims.own.nodes
         self._reporting = frozenset(speaker.node for speaker in inputs.speakers or ())
         wanted = {virtual_ip.router_name for virtual_ip in inputs.virtual_ips}
+        self._wanted_names = wanted
         self._leaving = frozenset(
             router.name
             for router in inputs.allocated or ()
@@ -81,6 +82,10 @@ class Judge:
             router.name: {each.key for each in router.spec.owners}
             for router in inputs.allocated or ()
         }
+        self._releasing = {
+            router.name: frozenset(normalised(router.spec.releasing))
+            for router in inputs.allocated or ()
+        }
 
     @property
     def pools(self) -> PoolBook:
@@ -88,7 +93,10 @@ class Judge:
         return self._pools
 
     def judge(self, virtual_ip: VirtualIP, draft: Draft) -> Verdict | None:
-        """Return why a VirtualIP is refused; None where it is accepted, and has its claims then."""
+        """Return why a VirtualIP is refused; None where it is accepted.
+
+        One that is accepted, or only has to wait for another election, has its claims then.
+        """
         invalid = validation.findings(virtual_ip) + list(self._static_findings(virtual_ip))
         unbuilt = list(support.unsupported(virtual_ip, self._inputs.supported_gates))
         if invalid:
@@ -98,14 +106,14 @@ class Judge:
         addresses = normalised(virtual_ip.spec.addresses)
         scopes = self._claims.locator.scopes(addresses)
         virtual_router_id = self._wanted(virtual_ip, draft)
+        moving = list(self._moving_findings(virtual_ip, draft))
         checks: tuple[tuple[Reason, Iterable[Finding]], ...] = (
             (Reason.NOT_IN_POOL, self._pool_findings(virtual_ip, draft)),
             (Reason.IMMUTABLE, _immutable_findings(virtual_ip, draft)),
             (Reason.GROUP_MISMATCH, disagreements(virtual_ip, draft)),
-            (Reason.INVALID, asking_the_holder(virtual_ip, draft.members)),
+            (Reason.INVALID, asking_the_holder(virtual_ip, draft.sharing)),
             (Reason.INVALID, false_claims(virtual_ip, self._nodes_own, self._reporting)),
-            (Reason.MOVING, self._moving_findings(virtual_ip, draft)),
-            (Reason.ADDRESS_IN_USE, self._address_findings(virtual_ip, draft)),
+            (Reason.ADDRESS_IN_USE, self._address_findings(virtual_ip, draft, moving=bool(moving))),
             (Reason.INVALID, self._room_findings(virtual_ip, draft, addresses)),
             (
                 Reason.VIRTUAL_ROUTER_ID_IN_USE,
@@ -117,7 +125,7 @@ class Judge:
             if found:
                 return reason, found
         self._claim(virtual_ip, draft, virtual_router_id, scopes)
-        return None
+        return (Reason.MOVING, moving) if moving else None
 
     def _claim(
         self, virtual_ip: VirtualIP, draft: Draft, virtual_router_id: int | None, scopes: set[Scope]
@@ -163,22 +171,28 @@ class Judge:
             )
 
     def _moving_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
-        """Yield the addresses that only the election that it leaves still has.
+        """Yield the addresses that it takes along, or that another election lets go of.
 
-        It goes on without them: nobody may hold an address for two elections at a time.
+        Nobody may hold an address for two elections at a time.
         """
         addresses = normalised(virtual_ip.spec.addresses)
         link = self._link(virtual_ip)
-        holders = [self._claims.addresses.holder(each, draft.name, link) for each in addresses]
-        left = {name for name in holders if name is not None}
-        if not all(virtual_ip.key in self._owners[name] for name in left):
+        holders = {
+            each: self._claims.addresses.holder(each, draft.name, link) for each in addresses
+        }
+        held = {address: name for address, name in holders.items() if name is not None}
+        if not all(
+            virtual_ip.key in self._owners[name] or address in self._releasing[name]
+            for address, name in held.items()
+        ):
             return
-        for number, (address, holder) in enumerate(zip(addresses, holders, strict=True)):
-            if holder is not None:
-                text = f"{address} {_let_go_by(holder)}"
-                yield f"spec.addresses[{number}]", text
+        for number, address in enumerate(addresses):
+            if address in held:
+                yield f"spec.addresses[{number}]", f"{address} {_let_go_by(held[address])}"
 
-    def _address_findings(self, virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
+    def _address_findings(
+        self, virtual_ip: VirtualIP, draft: Draft, *, moving: bool
+    ) -> Iterator[Finding]:
         held, link = _held(draft.running), self._link(virtual_ip)
         owner = owner_of(virtual_ip.spec.placement)
         for number, address in enumerate(normalised(virtual_ip.spec.addresses)):
@@ -187,7 +201,9 @@ class Judge:
             if node is not None and address not in held and node != owner:
                 yield path, f"{address} is an address of node {node} itself: choose another"
                 continue
-            holder = self._claims.addresses.holder(address, draft.name, link)
+            holder = None
+            if not moving:
+                holder = self._claims.addresses.holder(address, draft.name, link)
             claimant = self._claims.addresses.claimant(address, link)
             if holder is not None:
                 yield path, f"{address} {self._held_by(holder)}"
@@ -214,17 +230,17 @@ class Judge:
             return  # the other limits are those of what the API server stores
         if len(there.keys() | new.keys()) > MOST_INSTANCES:
             yield from self._instance_findings(draft, addresses)
-        yield from too_many_owners(draft, len(draft.members) + 1)
+        yield from too_many_owners(draft, len(draft.sharing) + 1)
         gates = gate_names(virtual_ip)
         if gates:
-            gates.update(*(gate_names(each) for each in draft.members))
+            gates.update(*(gate_names(each) for each in draft.sharing))
             yield from too_many_gates(draft, len(gates))
 
     def _degradation_findings(
         self, virtual_ip: VirtualIP, draft: Draft, instances: int
     ) -> Iterator[Finding]:
         """Yield why the costs that are written leave too few priorities to failing nodes."""
-        sharing = (*draft.members, virtual_ip)
+        sharing = (*draft.sharing, virtual_ip)
         static = self._inputs.static
         gates = {gate.name: gate for each in sharing for gate in each.spec.gates}
         if virtual_ip.spec.vrrp.additional_peers or not failing.writes_costs(gates.values()):
@@ -239,7 +255,7 @@ class Judge:
         )
 
     def _instance_findings(self, draft: Draft, addresses: tuple[Address, ...]) -> Iterator[Finding]:
-        others = (one for each in draft.members for one in normalised(each.spec.addresses))
+        others = (one for each in draft.sharing for one in normalised(each.spec.addresses))
         count = len(self._claims.locator.scopes([*others, *addresses]))
         if count > MOST_INSTANCES:
             yield (
@@ -262,7 +278,12 @@ class Judge:
         written = virtual_ip.spec.vrrp.virtual_router_id is not None
         virtual_router_ids = self._claims.virtual_router_ids
         interfaces = self._interfaces(virtual_ip)
-        user = virtual_router_ids.user(wanted, scopes, draft.name, interfaces)
+        left = frozenset(
+            name
+            for name, owners in self._owners.items()
+            if virtual_ip.key in owners and name not in self._wanted_names
+        )
+        user = virtual_router_ids.user(wanted, scopes, draft.name, interfaces, left)
         if user is not None:
             taken = f"is taken by {display_name(user)}"
         elif written and virtual_router_ids.is_reserved(wanted):

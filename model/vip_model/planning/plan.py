@@ -90,7 +90,7 @@ def plan(inputs: PlanInputs) -> Plan:
     ledger = Ledger(inputs.virtual_ips)
     _judge_all(inputs, drafts, claims, ledger)
     _choose_virtual_router_ids(drafts.values(), claims, ledger)
-    note_what_stays(inputs, drafts, ledger, claims.locator)
+    note_what_stays(inputs, drafts, ledger, claims.locator, endings)
     site = _site(inputs, networks, claims.locator, endings)
     routers: dict[str, VirtualRouter] = {}
     for draft in drafts.values():
@@ -99,7 +99,7 @@ def plan(inputs: PlanInputs) -> Plan:
             routers[draft.name] = election.router
             _advise(election, site, claims, ledger)
         elif draft.running is not None and draft.staying:
-            routers[draft.name] = what_stays(draft.running, draft)
+            routers[draft.name] = what_stays(draft.running, draft, endings)
     has_candidates = {
         name: bool(router.spec.candidates) for name, router in routers.items() if not inputs.static
     }
@@ -177,7 +177,7 @@ def _claims(
         for each in inputs.virtual_ips
     )
     return Claims(
-        addresses=AddressClaims(each for each in allocated if not endings.is_over(each)),
+        addresses=AddressClaims(endings.holding(allocated)),
         locator=locator,
         virtual_router_ids=virtual_router_ids,
         own=own_addresses(inputs.speakers or (), inputs.nodes or ()),
@@ -210,12 +210,15 @@ def _judge_all(
     ledger.warnings += judge.pools.problems
     for virtual_ip in in_order(inputs, drafts):
         draft = drafts[virtual_ip.router_name]
-        refusal = judge.judge(virtual_ip, draft)
-        if refusal is None:
+        verdict = judge.judge(virtual_ip, draft)
+        if verdict is None:
             draft.members.append(virtual_ip)
-        else:
-            draft.refused.append(virtual_ip)
-            ledger.refuse(virtual_ip, *refusal)
+            continue
+        ledger.refuse(virtual_ip, *verdict)
+        is_moving = ledger.is_moving(virtual_ip)
+        (draft.moving if is_moving else draft.refused).append(virtual_ip)
+    for draft in drafts.values():
+        draft.stand_by()
 
 
 def _choose_virtual_router_ids(drafts: Iterable[Draft], claims: Claims, ledger: Ledger) -> None:

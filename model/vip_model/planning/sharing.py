@@ -17,6 +17,7 @@ from vip_model.planning import failing
 from vip_model.planning.backends import service_gate_name, service_gates
 from vip_model.planning.claims import Locator
 from vip_model.planning.drafts import Draft, Ledger, display_name
+from vip_model.planning.endings import Endings
 from vip_model.planning.inputs import PlanInputs
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
@@ -30,12 +31,16 @@ MOST_ADDRESSES = {Family.IPV4: 255, Family.IPV6: 90}
 
 
 def note_what_stays(
-    inputs: PlanInputs, drafts: Mapping[str, Draft], ledger: Ledger, locator: Locator
+    inputs: PlanInputs,
+    drafts: Mapping[str, Draft],
+    ledger: Ledger,
+    locator: Locator,
+    endings: Endings,
 ) -> None:
     """Note whose part of each election stays, and refuse additions that do not fit beside it."""
     crowded = True
     while crowded:  # whoever is refused for that may own a part of another election, which stays
-        _note_owners(inputs, drafts, ledger)
+        _note_owners(inputs, drafts, ledger, endings)
         refused = [_refuse_additions(each, ledger, locator) for each in drafts.values()]
         crowded = any(refused)
 
@@ -54,7 +59,7 @@ def kept_elections(virtual_ips: Iterable[VirtualIP], drafts: Mapping[str, Draft]
     return kept | own
 
 
-def what_stays(running: VirtualRouter, draft: Draft) -> VirtualRouter:
+def what_stays(running: VirtualRouter, draft: Draft, endings: Endings) -> VirtualRouter:
     """Return an election that has no members now, and goes on for owners that are refused."""
     kept = set(addresses_of(draft))
     instances = tuple(
@@ -64,13 +69,16 @@ def what_stays(running: VirtualRouter, draft: Draft) -> VirtualRouter:
     )
     if not instances:
         return running
+    releasing = endings.releasing(running, kept, standby=False)
     spec = msgspec.structs.replace(
         running.spec,
         owners=owners_of(draft, static=False),
+        releasing=releasing,
         instances=instances,
         gates=gates_of(draft, static=False),
     )
-    return msgspec.structs.replace(running, spec=spec)
+    found = msgspec.structs.replace(running, spec=spec)
+    return endings.mark(found) if draft.is_left or releasing else found
 
 
 def addresses_of(draft: Draft) -> list[str]:
@@ -156,20 +164,36 @@ def _way_out(draft: Draft, cure: str = "") -> str:
     return f", while it keeps those of {who} refused: mend that one first, or use another group"
 
 
-def _note_owners(inputs: PlanInputs, drafts: Mapping[str, Draft], ledger: Ledger) -> None:
+def _note_owners(
+    inputs: PlanInputs, drafts: Mapping[str, Draft], ledger: Ledger, endings: Endings
+) -> None:
     refused = {each.key: each for each in inputs.virtual_ips if ledger.is_refused(each)}
     moving = {each.key: each for each in inputs.virtual_ips if ledger.is_moving(each)}
     if not refused and not moving and not inputs.unreadable:
         return  # nearly always, and there may be thousands of elections
     for draft in drafts.values():
         here = {each.key for each in draft.refused}
-        draft.staying = draft.owners & (refused.keys() | here | inputs.unreadable)
+        movers = [each for key, each in moving.items() if key in draft.owners]
+        leaving = [each for each in movers if _leaves(each, draft, drafts, endings)]
+        draft.is_left = any(each.router_name != draft.name for each in movers)
+        draft.staying = draft.owners & (
+            refused.keys() | here | inputs.unreadable | {each.key for each in movers}
+        ) - {each.key for each in leaving}
         draft.given_up = frozenset()
         if draft.staying:
             edits = (refused[key] for key in draft.staying if key in refused)
-            draft.given_up = _listed(
-                each for key, each in moving.items() if key in draft.owners - draft.staying
-            ) - _listed(edits)
+            draft.given_up = _listed(leaving) - _listed(edits)
+
+
+def _leaves(
+    virtual_ip: VirtualIP, draft: Draft, drafts: Mapping[str, Draft], endings: Endings
+) -> bool:
+    """Return whether a VirtualIP that is moving takes its part out of an election now."""
+    new = drafts[virtual_ip.router_name]
+    if draft.running is None or new is draft:
+        return False
+    addresses = [str(each) for each in normalised(virtual_ip.spec.addresses)]
+    return endings.may_be_left(draft.running, addresses, new.running)
 
 
 def _listed(virtual_ips: Iterable[VirtualIP]) -> frozenset[str]:
@@ -186,23 +210,25 @@ def _refuse_additions(draft: Draft, ledger: Ledger, locator: Locator) -> bool:
     findings = list(_crowding(draft, locator)) if draft.staying else []
     if not findings:
         return False
-    members, draft.members = draft.members, []
-    for each in members:
-        if _adds(each, draft):
-            ledger.refuse(each, Reason.INVALID, findings)
-            draft.refused.append(each)
-        else:
-            draft.members.append(each)
-    return len(draft.members) < len(members)
+    adding = [each for each in draft.sharing if _adds(each, draft)]
+    for each in adding:
+        ledger.refuse(each, Reason.INVALID, findings)
+    draft.refused += adding
+    draft.members = [each for each in draft.members if each not in adding]
+    draft.moving = [each for each in draft.moving if each not in adding]
+    return bool(adding)
 
 
 def _crowding(draft: Draft, locator: Locator) -> Iterator[Finding]:
     """Yield what is too much, counting what stays."""
-    addresses = normalised(addresses_of(draft))
+    joining = (one for each in draft.moving for one in normalised(each.spec.addresses))
+    addresses = dict.fromkeys((*normalised(addresses_of(draft)), *joining))
     sizes = Counter((locator.network_of(each), family_of(each)) for each in addresses)
     for (_network, family), count in sizes.items():
         yield from too_many_addresses(draft, family, count)
-    yield from too_many_owners(draft, len(owners_of(draft, static=False)))
+    owners = {each.key for each in owners_of(draft, static=False)}
+    owners.update(each.key for each in draft.moving)
+    yield from too_many_owners(draft, len(owners))
     gates = gates_of(draft, static=False)
     yield from too_many_gates(draft, len(gates))
     if draft.members and failing.writes_costs(gates):

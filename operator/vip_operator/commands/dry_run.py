@@ -175,6 +175,9 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
     spec = router.spec
     if spec.retired:
         return [f"{router.display_name} is being retired: no VirtualIP asks for it any more"]
+    if spec.standby:
+        addresses = ", ".join(_addresses(router))
+        return [f"{_title(router)} waits until another election has let go of {addresses}"]
     lines = [f"{_title(router)}: {', '.join(_addresses(router))}", f"  {_parameters(router)}"]
     owner = run.owners.get(router.name)
     if owner is None:

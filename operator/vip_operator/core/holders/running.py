@@ -57,7 +57,7 @@ class RunningKeeper:
         self, facts: Facts, reports: Reports, told: Told
     ) -> tuple[dict[str, RunningRouter], int | None]:
         """Return the elections by name, and when one changes by time alone (monotonic, ns)."""
-        routers = list(not_retired(facts.plan))
+        routers = list(in_service(facts.plan))
         revisions = {
             each.name: each.spec.revision
             for each in facts.snapshot.virtual_routers
@@ -100,9 +100,13 @@ class RunningKeeper:
         )
 
 
-def not_retired(plan: Plan) -> Iterable[VirtualRouter]:
-    """Return the elections that are not being given up."""
-    return (router for router in plan.virtual_routers if not router.spec.retired)
+def in_service(plan: Plan) -> Iterable[VirtualRouter]:
+    """Return the elections that are neither given up nor waiting for another one to be."""
+    return (
+        router
+        for router in plan.virtual_routers
+        if not router.spec.retired and not router.spec.standby
+    )
 
 
 def by_owner(routers: Iterable[VirtualRouter]) -> dict[str, VirtualRouter]:

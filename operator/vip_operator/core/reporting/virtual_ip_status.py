@@ -17,7 +17,7 @@ from vip_operator.core.holders.running import (
     RunningKeeper,
     RunningRouter,
     by_owner,
-    not_retired,
+    in_service,
 )
 from vip_operator.core.known.round_inputs import STALE_AFTER_NS, Facts, Heartbeat
 from vip_operator.core.known.snapshot import UnreadableVirtualIP
@@ -93,7 +93,7 @@ class StatusKeeper:
 
     def round(self, facts: Facts) -> StatusRound:
         """Return what must be written, given what is there."""
-        routers = by_owner(not_retired(facts.plan))
+        routers = by_owner(in_service(facts.plan))
         if self._told is None:  # later statuses are our own
             names = {key: router.name for key, router in routers.items()}
             self._told = told_by(facts.snapshot, names)
