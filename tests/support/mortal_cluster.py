@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from support.planned_cluster import PlannedCluster
+from support.planned_cluster import WEB, PlannedCluster
 from support.resources import lan, node
-from vip_model.resources.speaker import WatchedNode
+from vip_model.resources.speaker import ActiveRouter, WatchedNode
 from vip_model.resources.virtual_router import VirtualRouter
 
 RENEWED_EVERY_SECONDS = 10
@@ -69,7 +69,7 @@ class MortalCluster(PlannedCluster):
         for _each in range(seconds):
             self.pass_time(1)
             for name in self.reachable:
-                self._turn(name)
+                self.turn(name)
             if not self.api_away:
                 self.round()
             self.check()
@@ -85,6 +85,18 @@ class MortalCluster(PlannedCluster):
         """Let nodes reach the API server again; those without power boot."""
         self.dead.difference_update(names)
         self.cut.difference_update(names)
+
+    def claim(self, name: str) -> None:
+        """Let a node report that it is Active for shop/web."""
+        self.speakers = [
+            msgspec.structs.replace(
+                each,
+                status=msgspec.structs.replace(each.status, active=(ActiveRouter(router=WEB),)),
+            )
+            if each.node == name
+            else each
+            for each in self.speakers
+        ]
 
     def runs(self, name: str) -> dict[str, set[str]]:
         """Return which addresses a node's engine may hold, by election."""
@@ -106,7 +118,7 @@ class MortalCluster(PlannedCluster):
         twice = {address: names for address, names in elections.items() if len(names) > 1}
         assert not twice, f"two elections at {self.seconds} s: {twice}"
 
-    def _turn(self, name: str) -> None:
+    def turn(self, name: str) -> None:
         """Let a speaker do what it does within a second."""
         newest = max((each.spec.revision for each in self.routers.values()), default=0)
         self.engines[name] = dict(self.routers)

@@ -57,6 +57,10 @@ class Stand:
         """Return the VirtualRouter of a VirtualIP."""
         return self.api.find(VIRTUAL_ROUTERS, self.router_name(name))
 
+    def edit(self, name: str, **spec: Any) -> None:
+        """Change fields of the spec of a VirtualIP."""
+        self.api.patch(VIRTUAL_IPS, name, {"spec": spec}, self.namespace)
+
     def await_router(self, name: str, seconds: float = _SECONDS) -> JsonObject:
         """Return the VirtualRouter of a VirtualIP once it is there."""
         found = until(

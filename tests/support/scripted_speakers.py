@@ -43,6 +43,12 @@ class ScriptedSpeakers:
         active = [{"router": router, "since": since, "reason": reason} for router in routers]
         self._api.patch(SPEAKERS, node, {"status": {"active": active}}, subresource="status")
 
+    def watch(self, node: str, *, heard: bool, by: Sequence[str]) -> None:
+        """Let nodes report whether they hear another one."""
+        patch = {"status": {"watched": [{"node": node, "heard": heard}]}}
+        for each in by:
+            self._api.patch(SPEAKERS, each, patch, subresource="status")
+
     def acknowledge(self, *nodes: str) -> int:
         """Renew the Leases of these nodes, or of all, with all that is written as applied."""
         revisions = [each["spec"].get("revision", 0) for each in self._api.items(VIRTUAL_ROUTERS)]

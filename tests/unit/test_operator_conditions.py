@@ -11,6 +11,7 @@ import pytest
 from support.operator_facts import START, WEB, Cluster, clock, statuses, unreadable
 from support.resources import lan
 from vip_model.resources.metadata import Condition
+from vip_model.resources.speaker import WatchedNode
 from vip_model.vocabulary import Reason, State
 from vip_operator.core.reporting.conditions import TYPES, merged
 from vip_operator.core.reporting.virtual_ip_status import StatusKeeper
@@ -69,6 +70,27 @@ def kill_the_holder(cluster: Cluster) -> None:
     cluster.wait(30)
 
 
+def cut_the_holder_off(cluster: Cluster) -> None:
+    """Let the only claim be that of a node that others hear."""
+    kill_the_holder(cluster)
+    hear(cluster, "n3", "n2")
+
+
+def hear(cluster: Cluster, hearer: str, node: str) -> None:
+    """Let a node report that it hears another one."""
+    before = cluster.speakers[hearer]
+    watched = (WatchedNode(node=node, heard=True),)
+    status = msgspec.structs.replace(before.status, watched=watched)
+    cluster.speakers[hearer] = msgspec.structs.replace(before, status=status)
+
+
+def lose_the_report_of_the_holder(cluster: Cluster) -> None:
+    """Let nobody claim it, since the Speaker went with the Node object, and others hear it."""
+    cluster.silent.add("n2")
+    cluster.wait(30)
+    hear(cluster, "n1", "n2")
+
+
 def claim_twice(cluster: Cluster) -> None:
     """Let two claim for a moment."""
     cluster.claim("n1", since=10)
@@ -87,6 +109,8 @@ def claim_twice(cluster: Cluster) -> None:
         ),
         (claim_twice, "Unknown", Reason.SETTLING, "n2", "n1 held it before"),
         (kill_the_holder, "Unknown", Reason.HOLDER_SILENT, "n2", "not heard any more"),
+        (cut_the_holder_off, "Unknown", Reason.HOLDER_UNREACHABLE, "n2", "and n3 hears it"),
+        (lose_the_report_of_the_holder, "Unknown", Reason.HOLDER_UNREACHABLE, "", "n2 may hold it"),
         (leave_the_subnet, "False", Reason.NO_CANDIDATES, "", "in the subnet of 192.0.2.100"),
         (silence_all, "False", Reason.NO_SPEAKERS, "", "n1, n2 and n3"),
         (withdraw_all, "False", Reason.ALL_WITHDRAWN, "", "n1 (Gate nginx fails: HTTP 503)"),

@@ -92,6 +92,25 @@ def test_a_reboot_in_a_cluster_without_spare_nodes_writes_nothing() -> None:
     assert cluster.web == before
 
 
+def test_a_holder_that_is_cut_off_is_watched() -> None:
+    """Users are told whether it is there, also where nobody wants its place."""
+    cluster = settled(3)
+    victim = first_of(cluster.web)
+    cluster.claim(victim)
+    cluster.pass_seconds(15)
+    cluster.cut.add(victim)
+    cluster.pass_seconds(60)
+    assert marked(cluster.web) == {victim}
+    other = min(nodes_of(cluster.web) - {victim})
+    cluster.revive(victim)
+    cluster.pass_seconds(15)
+    cluster.claim(victim)
+    cluster.claim(other)
+    cluster.die(victim)
+    cluster.pass_seconds(60)
+    assert marked(cluster.web) == set()
+
+
 def test_an_outage_for_all_marks_nobody() -> None:
     """While nobody is heard, no node is missing."""
     cluster = settled()

@@ -150,7 +150,9 @@ def test_the_old_election_serves_while_a_candidate_is_cut_off(
     cluster.pass_seconds(60)
     cluster.virtual_ips = after
     assert seconds_without(cluster, 600) == 0
-    assert reason(cluster) is Reason.MOVING
+    (status,) = [s for s in cluster.look().plan.statuses if s.virtual_ip == "shop/web"]
+    assert status.reason is Reason.MOVING
+    assert "once n2, not heard now, is back" in status.problems[0].message
     assert holders(cluster) == {before[0].router_name}
     cluster.revive("n2")
     assert seconds_without(cluster, 30) <= 3

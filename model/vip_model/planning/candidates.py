@@ -102,6 +102,8 @@ class _Allocation:
         self._leave_out_ended()
         contest, known = self._contest, self._known
         listed = self._listed()
+        # Whether an unheard holder is there is what users want to know first.
+        holders = frozenset[str]() if contest.active - contest.unreachable else contest.active
         marking = wanted or contest.waits or len(listed) > self._places
         return tuple(
             Candidate(
@@ -112,7 +114,9 @@ class _Allocation:
                 if node in contest.eligible
                 else known[node].sources,
                 unreachable=node in contest.unreachable
-                and (marking or known[node].unreachable or not contest.fits(node)),
+                and (
+                    marking or node in holders or known[node].unreachable or not contest.fits(node)
+                ),
             )
             for slot, node in sorted(listed.items())
         )

@@ -53,6 +53,13 @@ class Endings:
         nodes = {each.node for each in (*router.spec.candidates, *self.former(router.name))}
         return frozenset(nodes - self.confirmed(router.name) - self.ended(router))
 
+    def unheard(self, routers: Iterable[VirtualRouter]) -> dict[str, frozenset[str]]:
+        """Return by name of an election the nodes that may run it and are not heard, if any."""
+        if not self.unreachable:
+            return {}
+        found = {each.name: self.awaited(each) & self.unreachable for each in routers}
+        return {name: nodes for name, nodes in found.items() if nodes}
+
     def is_over(self, router: VirtualRouter) -> bool:
         """Return whether no node runs an election that is retired."""
         return router.spec.retired and not self.awaited(router)

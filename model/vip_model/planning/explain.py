@@ -60,6 +60,8 @@ def about_node(router: VirtualRouter, node: str) -> str:
 
 def _why(candidate: Candidate, placement: Placement, kept: Mapping[str, int]) -> str:
     node = candidate.node
+    if candidate.unreachable:
+        return "is not heard, and may hold it"
     for number, each in enumerate(placement.priorities):
         if each.node == node:
             return f"placement.priorities[{number}]"

@@ -17,6 +17,7 @@ from vip_model.planning.claims import (
 )
 from vip_model.planning.claims import by_name as virtual_router_id_by_name
 from vip_model.planning.drafts import Draft, disagreements, display_name
+from vip_model.planning.endings import Endings
 from vip_model.planning.gate_hosts import asking_the_holder
 from vip_model.planning.inputs import AddressPolicy, PlanInputs
 from vip_model.planning.links import Link
@@ -65,8 +66,9 @@ class Claims:
 class Judge:
     """Judges VirtualIPs one after the other; those that came first have the first choice."""
 
-    def __init__(self, inputs: PlanInputs, claims: Claims) -> None:
+    def __init__(self, inputs: PlanInputs, claims: Claims, endings: Endings) -> None:
         self._inputs = inputs
+        self._unheard = endings.unheard(inputs.allocated or ())
         self._claims = claims
         self._pools = PoolBook(() if inputs.static else inputs.pools)
         self._nodes_own = claims.own.nodes
@@ -188,7 +190,7 @@ class Judge:
             return
         for number, address in enumerate(addresses):
             if address in held:
-                yield f"spec.addresses[{number}]", f"{address} {_let_go_by(held[address])}"
+                yield f"spec.addresses[{number}]", f"{address} {self._let_go_by(held[address])}"
 
     def _address_findings(
         self, virtual_ip: VirtualIP, draft: Draft, *, moving: bool
@@ -214,8 +216,15 @@ class Judge:
 
     def _held_by(self, router: str) -> str:
         if router in self._leaving:
-            return _let_go_by(router)
+            return self._let_go_by(router)
         return f"belongs to {display_name(router)}: remove it there first, or choose another"
+
+    def _let_go_by(self, router: str) -> str:
+        text = f"is still being released by {display_name(router)}"
+        unheard = ", ".join(sorted(self._unheard.get(router, ())))
+        if not unheard:
+            return f"{text}: it is free in a moment"
+        return f"{text}: it is free once {unheard}, not heard now, is back or known to have ended"
 
     def _room_findings(
         self, virtual_ip: VirtualIP, draft: Draft, addresses: tuple[Address, ...]
@@ -347,10 +356,6 @@ def remembered_virtual_router_id(virtual_ip: VirtualIP) -> int | None:
         if router.name == virtual_ip.router_name and router.virtual_router_id in VIRTUAL_ROUTER_IDS:
             return router.virtual_router_id
     return None
-
-
-def _let_go_by(router: str) -> str:
-    return f"is still being released by {display_name(router)}: it is free in a moment"
 
 
 def _held(router: VirtualRouter | None) -> frozenset[Address]:

@@ -56,6 +56,8 @@ class Plan:
         statuses: what is said of each VirtualIP, in the order given.
         warnings: what does not hinder but should be known.
         deletable: names of those that are retired, and that no node runs any more.
+        awaited: by name of those that are retired or let go of addresses: nodes that may still
+            run what they had.
         ingress: the addresses that each Service of our load-balancer class is to show.
         not_shown: NAMESPACE/NAME of a VirtualIP to what its Services do not show, and why.
         virtual_router_ids_used: how many of the 255 VRIDs of each network and family are taken.
@@ -68,6 +70,7 @@ class Plan:
     virtual_router_ids_used: Mapping[Scope, int]
     ingress: Mapping[ServiceKey, tuple[str, ...]] = field(default_factory=dict)
     not_shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    awaited: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def refusals(self) -> tuple[PlannedStatus, ...]:
@@ -88,7 +91,7 @@ def plan(inputs: PlanInputs) -> Plan:
     drafts = gather(inputs, allocated)
     claims = _claims(inputs, drafts, networks, endings)
     ledger = Ledger(inputs.virtual_ips)
-    _judge_all(inputs, drafts, claims, ledger)
+    _judge_all(inputs, drafts, claims, ledger, endings)
     _choose_virtual_router_ids(drafts.values(), claims, ledger)
     note_what_stays(inputs, drafts, ledger, claims.locator, endings)
     site = _site(inputs, networks, claims.locator, endings)
@@ -120,6 +123,11 @@ def plan(inputs: PlanInputs) -> Plan:
         virtual_router_ids_used=claims.virtual_router_ids.usage(),
         ingress=services.addresses,
         not_shown=services.left_out,
+        awaited={
+            name: endings.awaited(router)
+            for name, router in allocated.items()
+            if router.spec.retired or router.spec.releasing
+        },
     )
 
 
@@ -204,9 +212,13 @@ def _restore(
 
 
 def _judge_all(
-    inputs: PlanInputs, drafts: Mapping[str, Draft], claims: Claims, ledger: Ledger
+    inputs: PlanInputs,
+    drafts: Mapping[str, Draft],
+    claims: Claims,
+    ledger: Ledger,
+    endings: Endings,
 ) -> None:
-    judge = Judge(inputs, claims)
+    judge = Judge(inputs, claims, endings)
     ledger.warnings += judge.pools.problems
     for virtual_ip in in_order(inputs, drafts):
         draft = drafts[virtual_ip.router_name]

@@ -127,7 +127,7 @@ def parse_documents(documents: Iterable[tuple[str, object]]) -> Parsed:
     problems: list[Problem] = []
     origins: dict[str, str] = {}
     unreadable: set[str] = set()
-    for origin, content in _single(documents):
+    for origin, content in single(documents):
         kind, key = _kind_and_key(content)
         try:
             resource = parse_document(content, origin, in_file=True)
@@ -199,7 +199,8 @@ def _with_folded_names(resource: Resource) -> Resource:
     )
 
 
-def _single(documents: Iterable[tuple[str, object]]) -> Iterator[tuple[str, object]]:
+def single(documents: Iterable[tuple[str, object]]) -> Iterator[tuple[str, object]]:
+    """Yield the documents, and the items of a `kind: List` one by one."""
     for origin, content in documents:
         items = content.get("items") if isinstance(content, Mapping) else None
         if isinstance(content, Mapping) and content.get("kind") == "List" and items is not None:

@@ -257,8 +257,8 @@ class Reason(enum.StrEnum):
         "Moving",
         Use.ACCEPTED,
         (
-            "For a moment after an edit of `group`: its addresses are still being released by the "
-            "election that it leaves."
+            "After an edit, its addresses are still being released by the election that had "
+            "them: for a moment, or until a candidate of that one is heard or has ended."
         ),
     )
 
@@ -307,6 +307,14 @@ class Reason(enum.StrEnum):
         (
             "The last known holder's speaker has not been heard for 25 s, and no other node has "
             "taken over."
+        ),
+    )
+    HOLDER_UNREACHABLE = (
+        "HolderUnreachable",
+        Use.CONDITION,
+        (
+            "The last known holder does not reach the API server, and its neighbours hear it: it "
+            "most likely holds the addresses still, and nothing moves."
         ),
     )
     AWAITING_REPORTS = (

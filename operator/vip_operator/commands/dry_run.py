@@ -10,7 +10,7 @@ import msgspec
 
 from vip_common.manifests.reading import Reading
 from vip_model.planning.explain import about_node, ranking
-from vip_model.planning.inputs import PlanInputs
+from vip_model.planning.inputs import Liveness, PlanInputs
 from vip_model.planning.plan import Plan, plan
 from vip_model.planning.planned_status import PlannedStatus
 from vip_model.planning.rank import place_of
@@ -21,7 +21,8 @@ from vip_model.resources.virtual_router import VirtualRouter
 from vip_model.schema.errors import Problem
 from vip_model.schema.hosts import meant_by
 from vip_model.schema.parse import Parsed, parse_documents
-from vip_operator.core.known.kubernetes_objects import read_service
+from vip_operator.commands.heard import liveness_of
+from vip_operator.core.known.kubernetes_objects import LEASE_PREFIX, read_service
 from vip_operator.core.known.snapshot import ServiceObject
 from vip_operator.core.settings import LOAD_BALANCER_CLASS
 
@@ -57,6 +58,16 @@ class DryRun:
         return [self._placed(warning) for warning in self.plan.warnings]
 
     @property
+    def ignored(self) -> list[str]:
+        """Documents of kinds that say nothing here."""
+        lease = f"/{LEASE_PREFIX}" if self.in_cluster else None
+        return [
+            each
+            for each in self.parsed.ignored
+            if not (lease and each.startswith("Lease ") and lease in each)
+        ]
+
+    @property
     def owners(self) -> dict[str, VirtualIP]:
         """One VirtualIP of each VirtualRouter that is accepted."""
         accepted = {each.virtual_ip for each in self.plan.statuses if each.accepted}
@@ -77,8 +88,8 @@ def dry_run(manifests: Reading) -> DryRun:
     """Return what the plan makes of manifests.
 
     With Speakers among them it is the plan of a cluster, with VirtualRouters as what was
-    allocated before and Services as they are; otherwise it is what hosts without Kubernetes
-    would do.
+    allocated before, Services as they are, and Leases as what tells which nodes are heard;
+    otherwise it is what hosts without Kubernetes would do.
     """
     documents = [(each.origin, each.content) for each in manifests.documents]
     services, others = _services(documents)
@@ -97,6 +108,7 @@ def dry_run(manifests: Reading) -> DryRun:
             allocated=parsed.virtual_routers if in_cluster else None,
             unreadable=parsed.unreadable,
             supported_gates=BUILT_GATE_KINDS,
+            liveness=liveness_of(documents, parsed) if in_cluster else Liveness(),
         )
     )
     return DryRun(parsed, found, in_cluster, tuple(unclear), manifests.skipped)
@@ -142,9 +154,9 @@ def text(run: DryRun, node: str | None) -> str:
     warnings = [*run.skipped, *run.warnings]
     if warnings:
         blocks.append(["Warnings:", *(f"  {warning}" for warning in warnings)])
-    if run.parsed.ignored:
+    if run.ignored:
         blocks.append(["Ignored, since they are of other kinds:"])
-        blocks[-1] += [f"  {each}" for each in run.parsed.ignored]
+        blocks[-1] += [f"  {each}" for each in run.ignored]
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -153,13 +165,15 @@ def document(run: DryRun, node: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "virtualIPs": [_status(status) for status in run.plan.statuses],
         "virtualRouters": msgspec.to_builtins(run.plan.virtual_routers),
+        "deletable": sorted(run.plan.deletable),
+        "awaited": {name: sorted(nodes) for name, nodes in run.plan.awaited.items()},
         "services": [
             {"name": f"{namespace}/{name}", "addresses": list(addresses)}
             for (namespace, name), addresses in run.plan.ingress.items()
         ],
         "problems": [_problem(problem) for problem in run.problems],
         "warnings": [_problem(warning) for warning in run.warnings],
-        "ignored": list(run.parsed.ignored),
+        "ignored": run.ignored,
         "skipped": list(run.skipped),
     }
     if node is not None:
@@ -173,15 +187,18 @@ def document(run: DryRun, node: str | None) -> dict[str, Any]:
 
 def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]:
     spec = router.spec
+    if router.name in run.plan.deletable:
+        return [f"{router.display_name} is over, and its VirtualRouter is deleted"]
     if spec.retired:
-        return [f"{router.display_name} is being retired: no VirtualIP asks for it any more"]
+        lines = [f"{router.display_name} is being retired: no VirtualIP asks for it any more"]
+        return lines + _waiting(router, run)
     if spec.standby:
         addresses = ", ".join(_addresses(router))
         return [f"{_title(router)} waits until another election has let go of {addresses}"]
     lines = [f"{_title(router)}: {', '.join(_addresses(router))}", f"  {_parameters(router)}"]
     owner = run.owners.get(router.name)
     if owner is None:
-        return [*lines, "  stays as it is, since what is asked for is refused"]
+        return [*lines, "  stays as it is, since what is asked for is refused or still moving"]
     allocated = {each.name: each for each in run.parsed.virtual_routers}
     rows = [
         (str(each.rank) if each.rank else "-", each.node, each.priority, each.why)
@@ -191,6 +208,9 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
         lines += _table([("RANK", "NODE", "PRIORITY", "WHY"), *rows])
     else:
         lines.append("  no node can hold it: none reports an interface in the subnet")
+    if spec.releasing:
+        lines.append(f"  lets go of {', '.join(spec.releasing)}")
+        lines += _waiting(router, run)
     if node is not None:
         lines.append(f"  {about_node(router, run.name_in(router, node))}")
     return lines
@@ -199,6 +219,11 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
 def _ingress(plan: Plan) -> Iterator[str]:
     for (namespace, name), addresses in plan.ingress.items():
         yield f"{namespace}/{name} shows {', '.join(addresses) or 'no address'}"
+
+
+def _waiting(router: VirtualRouter, run: DryRun) -> list[str]:
+    awaited = run.plan.awaited.get(router.name, frozenset())
+    return [f"  waits for {', '.join(sorted(awaited))}"] if awaited else []
 
 
 def _title(router: VirtualRouter) -> str:

@@ -31,6 +31,7 @@ class Situation:
         failing: its gates fail.
         stalled: it has not applied the newest revision for more than 30 s.
         conflicts: what it hears of other machines with the addresses, if its heartbeat is fresh.
+        heard_by: candidates that hear it although its own heartbeat is not fresh.
     """
 
     candidate: Candidate
@@ -43,6 +44,7 @@ class Situation:
     failing: bool
     stalled: bool
     conflicts: tuple[AddressConflict, ...] = ()
+    heard_by: tuple[str, ...] = ()
 
     @property
     def takes_no_part(self) -> bool:
@@ -65,6 +67,7 @@ def situations(
     for candidate in sorted(router.spec.candidates, key=lambda each: each.slot):
         node = candidate.node
         active, abnormal = said.active.get(node), said.abnormal.get(node)
+        hearing = reports.hearing.get(node, frozenset()) & progress.keys()
         state, reason = _state(active, abnormal, progress.get(node))
         found.append(
             Situation(
@@ -78,6 +81,7 @@ def situations(
                 failing=_failing(active, abnormal),
                 stalled=progress.get(node) is Progress.STALLED,
                 conflicts=tuple(said.conflicts.get(node, ())) if node in progress else (),
+                heard_by=tuple(sorted(hearing)) if node not in progress else (),
             )
         )
     return tuple(found)

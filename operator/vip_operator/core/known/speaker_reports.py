@@ -39,10 +39,12 @@ class Reports:
     Attributes:
         routers: by name of the VirtualRouter.
         interfaces: interfaces by node.
+        hearing: by node that is watched, those that hear it.
     """
 
     routers: Mapping[str, RouterReports]
     interfaces: Mapping[str, tuple[ReportedInterface, ...]]
+    hearing: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, router: str) -> RouterReports:
         """Return what is said of one VirtualRouter."""
@@ -60,4 +62,13 @@ def gather(speakers: tuple[Speaker, ...]) -> Reports:
         for conflict in speaker.status.conflicts:
             found = routers.setdefault(conflict.router, RouterReports()).conflicts
             found.setdefault(speaker.node, []).append(conflict)
-    return Reports(routers, {each.node: each.status.interfaces for each in speakers})
+    hearing: dict[str, set[str]] = {}
+    for speaker in speakers:
+        for watched in speaker.status.watched:
+            if watched.heard:
+                hearing.setdefault(watched.node, set()).add(speaker.node)
+    return Reports(
+        routers,
+        {each.node: each.status.interfaces for each in speakers},
+        {node: frozenset(nodes) for node, nodes in hearing.items()},
+    )

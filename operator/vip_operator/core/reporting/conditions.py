@@ -45,6 +45,7 @@ CLAIMED = frozenset(
         Reason.SETTLING,
         Reason.CONTESTED,
         Reason.HOLDER_SILENT,
+        Reason.HOLDER_UNREACHABLE,
         Reason.AWAITING_REPORTS,
     }
 )
@@ -143,6 +144,11 @@ def _bound(
         text = "the last claim has ended, and not every candidate has reported since"
         return UNKNOWN, Reason.AWAITING_REPORTS, text
     holder = holding.holder
+    silent = holding.standing is Standing.SILENT
+    for each in found:
+        is_holder = silent and holder is not None and each.candidate.node == holder.node
+        if each.heard_by and (is_holder or holder is None):
+            return UNKNOWN, Reason.HOLDER_UNREACHABLE, _unreachable(each, is_holder=is_holder)
     if holder is None:
         reason, message = _why_nobody(router, found)
         return FALSE, reason, message
@@ -160,6 +166,13 @@ def _bound(
             return UNKNOWN, Reason.HOLDER_SILENT, text
         case _:
             return TRUE, Reason.HELD, _held(holder)
+
+
+def _unreachable(node: Situation, *, is_holder: bool) -> str:
+    name, those = node.candidate.node, node.heard_by
+    hear = f"{_first_of(those)} {'hears' if len(those) == 1 else 'hear'} it"
+    what = "held it" if is_holder else "may hold it"
+    return f"{name} {what}, its speaker does not reach the API server, and {hear}"
 
 
 def _held(holder: Claim) -> str:

@@ -56,7 +56,7 @@ def _holder(status: VirtualIPStatus) -> ToldHolder | None:
     since = status.routers[0].active_since
     if bound.reason == Reason.HELD:
         return ToldHolder(since)
-    if bound.reason == Reason.HOLDER_SILENT:
+    if bound.reason in (Reason.HOLDER_SILENT, Reason.HOLDER_UNREACHABLE):
         return ToldHolder(since, silent=True)
     return None
 
