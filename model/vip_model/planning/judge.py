@@ -74,7 +74,6 @@ class Judge:
         self._nodes_own = claims.own.nodes
         self._reporting = frozenset(speaker.node for speaker in inputs.speakers or ())
         wanted = {virtual_ip.router_name for virtual_ip in inputs.virtual_ips}
-        self._wanted_names = wanted
         self._leaving = frozenset(
             router.name
             for router in inputs.allocated or ()
@@ -84,6 +83,10 @@ class Judge:
             router.name: {each.key for each in router.spec.owners}
             for router in inputs.allocated or ()
         }
+        self._left_behind: dict[str, list[str]] = {}
+        for name, owners in self._owners.items():
+            for owner in owners if name not in wanted else ():
+                self._left_behind.setdefault(owner, []).append(name)
         self._releasing = {
             router.name: frozenset(normalised(router.spec.releasing))
             for router in inputs.allocated or ()
@@ -287,11 +290,7 @@ class Judge:
         written = virtual_ip.spec.vrrp.virtual_router_id is not None
         virtual_router_ids = self._claims.virtual_router_ids
         interfaces = self._interfaces(virtual_ip)
-        left = frozenset(
-            name
-            for name, owners in self._owners.items()
-            if virtual_ip.key in owners and name not in self._wanted_names
-        )
+        left = frozenset(self._left_behind.get(virtual_ip.key, ()))
         user = virtual_router_ids.user(wanted, scopes, draft.name, interfaces, left)
         if user is not None:
             taken = f"is taken by {display_name(user)}"

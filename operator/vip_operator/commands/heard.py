@@ -39,14 +39,14 @@ def liveness_of(documents: Iterable[tuple[str, object]], found: Parsed) -> Liven
         return Liveness()
     newest = max(renewed.values())
     silent_ns = {node: (newest - at) // _MICROSECOND * 1000 for node, at in renewed.items()}
-    expected = {each.node for each in found.speakers}
-    expected.update(c.node for each in found.virtual_routers for c in each.spec.candidates)
+    keeper = LivenessKeeper()
+    snapshot = Snapshot(speakers=found.speakers, nodes=found.nodes or ())
+    expected = keeper.expected(found.virtual_routers, snapshot)
     # Since when a node has no Lease is not known.
     silent_ns |= dict.fromkeys(expected - renewed.keys(), STALE_AFTER_NS + 1)
     lost = {node: each for node, each in silent_ns.items() if each > STALE_AFTER_NS}
-    snapshot = Snapshot(speakers=found.speakers, nodes=found.nodes or ())
     silences = Silences(lost=lost, heard=frozenset(renewed.keys() - lost))
-    return LivenessKeeper().observe(found.virtual_routers, snapshot, heartbeats, silences)
+    return keeper.observe(snapshot, heartbeats, silences)
 
 
 def _renewal(content: object) -> tuple[Heartbeat, datetime] | None:

@@ -96,11 +96,9 @@ class Reconciler:
         heartbeats: Mapping[str, Heartbeat],
         now_ns: int,
     ) -> inputs.Liveness:
-        expected = {each.node for each in snapshot.speakers}
-        expected.update(self._liveness.nodes)
-        expected.update(each.node for router in routers for each in router.spec.candidates)
+        expected = self._liveness.expected(routers, snapshot)
         silences = self._heartbeats.silences(expected, now_ns)
-        return self._liveness.observe(routers, snapshot, heartbeats, silences)
+        return self._liveness.observe(snapshot, heartbeats, silences)
 
 
 @dataclass(frozen=True, slots=True)

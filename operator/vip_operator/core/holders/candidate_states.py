@@ -67,7 +67,6 @@ def situations(
     for candidate in sorted(router.spec.candidates, key=lambda each: each.slot):
         node = candidate.node
         active, abnormal = said.active.get(node), said.abnormal.get(node)
-        hearing = reports.hearing.get(node, frozenset()) & progress.keys()
         state, reason = _state(active, abnormal, progress.get(node))
         found.append(
             Situation(
@@ -81,10 +80,16 @@ def situations(
                 failing=_failing(active, abnormal),
                 stalled=progress.get(node) is Progress.STALLED,
                 conflicts=tuple(said.conflicts.get(node, ())) if node in progress else (),
-                heard_by=tuple(sorted(hearing)) if node not in progress else (),
+                heard_by=_hearing(node, reports, progress),
             )
         )
     return tuple(found)
+
+
+def _hearing(node: str, reports: Reports, progress: Mapping[str, Progress]) -> tuple[str, ...]:
+    """Return the candidates that hear one whose heartbeat is not fresh."""
+    hearing = reports.hearing.get(node) if node not in progress else None
+    return tuple(sorted(hearing & progress.keys())) if hearing else ()
 
 
 def _would_serve(progress: Progress | None) -> bool:

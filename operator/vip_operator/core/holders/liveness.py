@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from vip_model.planning.endings import WITNESSES
 from vip_model.planning.inputs import Liveness
+from vip_model.resources.speaker import Speaker
 from vip_model.resources.virtual_router import Candidate, VirtualRouter
 from vip_operator.core.known.heartbeats import Silences
 from vip_operator.core.known.round_inputs import SECOND_NS, STALE_AFTER_NS, Heartbeat
@@ -40,6 +41,26 @@ class _Former:
 
     candidate: Candidate
     revision: int
+
+
+class _Roster:
+    """Who is listed in which VirtualRouters; made once for as long as they stay the same."""
+
+    def __init__(self, routers: tuple[VirtualRouter, ...]) -> None:
+        self.routers = routers
+        self.by_name = {each.name: each for each in routers}
+        self.by_node: dict[str, list[VirtualRouter]] = {}
+        self.marked: set[str] = set()
+        for router in routers:
+            for candidate in router.spec.candidates:
+                self.by_node.setdefault(candidate.node, []).append(router)
+                if candidate.unreachable:
+                    self.marked.add(candidate.node)
+        self.in_between = tuple(
+            each
+            for each in routers
+            if each.spec.retired or each.spec.standby or each.spec.releasing
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +93,35 @@ class LivenessKeeper:
     def __init__(self) -> None:
         self._unreachable: frozenset[str] = frozenset()
         self._former: dict[str, dict[str, _Former]] = {}
-        self._seen: dict[str, VirtualRouter] = {}
+        self._roster = _Roster(())
+        self._seen: Mapping[str, VirtualRouter] = {}
+        self._speakers: tuple[Speaker, ...] = ()
 
-    @property
-    def nodes(self) -> frozenset[str]:
-        """The nodes that have to be heard of: those that some VirtualRouter was given to."""
-        listed = {each.node for one in self._seen.values() for each in one.spec.candidates}
-        return frozenset(listed.union(*self._former.values()))
-
-    def observe(
-        self,
-        routers: Sequence[VirtualRouter],
-        snapshot: Snapshot,
-        heartbeats: Mapping[str, Heartbeat],
-        silences: Silences,
-    ) -> Liveness:
-        """Return which nodes are there.
+    def expected(self, routers: tuple[VirtualRouter, ...], snapshot: Snapshot) -> set[str]:
+        """Return the nodes that have to be heard of: those that report or may run something.
 
         Args:
             routers: those there are and those that vanished; others are forgotten.
             snapshot: what is there.
+        """
+        if routers != self._roster.routers:  # cheap: what did not change is the same object
+            self._roster = _Roster(routers)
+        found = {each.node for each in snapshot.speakers}
+        return found.union(self._roster.by_node, *self._former.values())
+
+    def observe(
+        self, snapshot: Snapshot, heartbeats: Mapping[str, Heartbeat], silences: Silences
+    ) -> Liveness:
+        """Return which nodes are there.
+
+        Args:
+            snapshot: what is there; `expected` has seen it.
             heartbeats: by node.
             silences: of nodes that are not heard although others are.
         """
-        marked = (c.node for each in routers for c in each.spec.candidates if c.unreachable)
+        roster = self._roster
         # What a mark says holds until the node is heard, whatever we have heard ourselves.
-        unheard = self._unreachable.union(marked) - silences.heard
+        unheard = self._unreachable.union(roster.marked) - silences.heard
         self._unreachable = unheard.union(silences.lost)
         scene = _Scene(
             heartbeats=heartbeats,
@@ -106,53 +130,54 @@ class LivenessKeeper:
             hearing=_hearing(snapshot, self._unreachable),
             out_of_service=frozenset(each.name for each in snapshot.nodes if each.out_of_service),
         )
-        self._note_former(routers, snapshot, scene)
+        self._note_former(snapshot, scene)
         return Liveness(
             unreachable=scene.unreachable,
-            ended=_ended(routers, scene),
+            ended=_ended(roster, scene),
             confirmed={
                 each.name: frozenset(
                     node for node in heartbeats if scene.applied(node, each.spec.revision)
                 )
-                for each in routers
-                if each.spec.retired or each.spec.standby or each.spec.releasing
+                for each in roster.in_between
             },
             former={
                 name: tuple(each.candidate for each in former.values())
                 for name, former in self._former.items()
-                if former
             },
         )
 
-    def _note_former(
-        self, routers: Sequence[VirtualRouter], snapshot: Snapshot, scene: _Scene
-    ) -> None:
+    def _note_former(self, snapshot: Snapshot, scene: _Scene) -> None:
+        seen, speakers = self._seen, self._speakers
+        by_name = self._roster.by_name
+        self._seen, self._speakers = by_name, snapshot.speakers
+        if by_name is seen and speakers == snapshot.speakers and not self._former:
+            return  # nearly always, and there may be thousands of elections
         reporting = _reporting(snapshot)
         former = {}
-        for router in routers:
-            found = dict(self._former.get(router.name, {}))
-            found.update(self._taken_off(router))
-            for node in reporting.get(router.name, ()):
+        for name, router in by_name.items():
+            found = dict(self._former.get(name, {}))
+            found.update(_taken_off(seen.get(name, router), router))
+            for node in reporting.get(name, ()):
                 # The last report of a node that is gone stays as it was.
                 if node not in found and node not in scene.unreachable:
                     candidate = Candidate(node=node, slot=0, priority=1)
                     found[node] = _Former(candidate, router.spec.revision)
-            listed = {each.node for each in router.spec.candidates}
-            former[router.name] = {
-                node: each
-                for node, each in found.items()
-                if node not in listed and not scene.applied(node, each.revision)
-            }
-        self._former = former
-        self._seen = {each.name: each for each in routers}
+            if found:
+                listed = {each.node for each in router.spec.candidates}
+                former[name] = {
+                    node: each
+                    for node, each in found.items()
+                    if node not in listed and not scene.applied(node, each.revision)
+                }
+        self._former = {name: each for name, each in former.items() if each}
 
-    def _taken_off(self, router: VirtualRouter) -> Iterator[tuple[str, _Former]]:
-        """Yield the nodes that were taken off the list; unreachable ones were when they ended."""
-        before = self._seen.get(router.name, router)
-        if before is not router:
-            for each in before.spec.candidates:
-                if not each.unreachable:
-                    yield each.node, _Former(each, router.spec.revision)
+
+def _taken_off(before: VirtualRouter, router: VirtualRouter) -> Iterator[tuple[str, _Former]]:
+    """Yield the nodes that are not listed any more; unreachable ones went because they ended."""
+    if before is not router:
+        for each in before.spec.candidates:
+            if not each.unreachable:
+                yield each.node, _Former(each, router.spec.revision)
 
 
 def _reporting(snapshot: Snapshot) -> dict[str, set[str]]:
@@ -176,37 +201,36 @@ def _hearing(snapshot: Snapshot, unreachable: frozenset[str]) -> dict[str, dict[
     return found
 
 
-def _ended(routers: Sequence[VirtualRouter], scene: _Scene) -> dict[str, frozenset[str]]:
+def _ended(roster: _Roster, scene: _Scene) -> dict[str, frozenset[str]]:
     """Return by VirtualRouter the candidates that certainly do not run it any more."""
-    lifetimes: dict[str, int] = {}
-    votes: dict[str, dict[str, bool | None]] = {}
-    for router in routers:
-        for candidate in router.spec.candidates:
-            node = candidate.node
-            if node in scene.unreachable:
-                lifetimes[node] = max(lifetimes.get(node, 0), _lifetime_ns(router))
-                if candidate.unreachable:
-                    votes.setdefault(node, {})[router.name] = _vote(node, router, scene)
     found: dict[str, set[str]] = {}
-    for node, by_router in votes.items():
-        silent_ns = scene.silences.lost.get(node, 0)
-        is_heard = any(scene.hearing.get(node, {}).values())
-        if not is_heard and silent_ns >= STALE_AFTER_NS + lifetimes[node]:
-            for router_name in _silent_in(by_router):
-                found.setdefault(router_name, set()).add(node)
-    for router in routers:
-        nodes = {each.node for each in router.spec.candidates} & scene.unreachable
-        found.setdefault(router.name, set()).update(nodes & scene.out_of_service)
-    return {name: frozenset(nodes) for name, nodes in found.items() if nodes}
+    for node in scene.unreachable & roster.by_node.keys():
+        routers = roster.by_node[node]
+        names = [each.name for each in routers]
+        if node not in scene.out_of_service:
+            names = list(_silent_in(node, routers, scene))
+        for name in names:
+            found.setdefault(name, set()).add(node)
+    return {name: frozenset(nodes) for name, nodes in found.items()}
 
 
-def _silent_in(votes: Mapping[str, bool | None]) -> Iterable[str]:
-    """Return the VirtualRouters in which a node has ended.
+def _silent_in(node: str, routers: Sequence[VirtualRouter], scene: _Scene) -> Iterable[str]:
+    """Return the VirtualRouters in which a node has ended by what its neighbours hear.
 
-    One without living neighbours goes by those of the others.
+    One in which it has no living neighbours goes by those that it has in others.
     """
-    found = {router for router, vote in votes.items() if vote}
-    return found | {router for router, vote in votes.items() if vote is None and found}
+    lifetime_ns = max(_lifetime_ns(each) for each in routers)
+    silent_ns = scene.silences.lost.get(node, 0)
+    is_heard = any(scene.hearing.get(node, {}).values())
+    if is_heard or silent_ns < STALE_AFTER_NS + lifetime_ns:
+        return ()
+    votes = {
+        router.name: _vote(node, router, scene)
+        for router in routers
+        if any(each.unreachable and each.node == node for each in router.spec.candidates)
+    }
+    found = {name for name, vote in votes.items() if vote}
+    return found | {name for name, vote in votes.items() if vote is None and found}
 
 
 def _vote(node: str, router: VirtualRouter, scene: _Scene) -> bool | None:

@@ -144,11 +144,13 @@ def _bound(
         text = "the last claim has ended, and not every candidate has reported since"
         return UNKNOWN, Reason.AWAITING_REPORTS, text
     holder = holding.holder
-    silent = holding.standing is Standing.SILENT
-    for each in found:
-        is_holder = silent and holder is not None and each.candidate.node == holder.node
-        if each.heard_by and (is_holder or holder is None):
-            return UNKNOWN, Reason.HOLDER_UNREACHABLE, _unreachable(each, is_holder=is_holder)
+    if holder is None or holding.standing is Standing.SILENT:
+        heard = (each for each in found if each.heard_by)
+        for each in heard:
+            is_holder = holder is not None and each.candidate.node == holder.node
+            if is_holder or holder is None:
+                text = _unreachable(each, is_holder=is_holder)
+                return UNKNOWN, Reason.HOLDER_UNREACHABLE, text
     if holder is None:
         reason, message = _why_nobody(router, found)
         return FALSE, reason, message
