@@ -200,6 +200,26 @@ def test_a_node_taken_off_the_list_that_dies_before_it_knows() -> None:
     assert cluster.routers == {}
 
 
+def test_a_node_that_runs_what_it_is_not_listed_in_and_dies() -> None:
+    """An operator that began later knows of it by its report: others are asked for it, too."""
+    cluster = settled(3)
+    victim = first_of(cluster.web)
+    spec = cluster.web.spec
+    others = tuple(each for each in spec.candidates if each.node != victim)
+    cluster.nodes = [node(each.node, {"zone": "a"}) for each in others] + [node(victim)]
+    cluster.virtual_ips = [declared(placement={"nodeSelector": {"zone": "a"}})]
+    cluster.cut.add(victim)
+    cluster.round()
+    cluster.claim(victim)
+    cluster.restart()
+    cluster.pass_seconds(60)
+    assert marked(cluster.web) == {victim}
+    assert all(each.sources for each in cluster.web.spec.candidates)
+    cluster.die(victim)
+    cluster.pass_seconds(10)
+    assert victim not in nodes_of(cluster.web)
+
+
 @pytest.mark.parametrize("restart_at", [None, 5, 30, 34])
 def test_a_deleted_virtual_ip_waits_for_the_end_of_a_dead_candidate(
     restart_at: int | None,

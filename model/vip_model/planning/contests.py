@@ -99,10 +99,7 @@ def contest_of(
         contest,
         eligible=_eligible(first.placement, instances, site, site.networks),
         previous=running.spec.candidates if running and same else (),
-        lingering=(
-            *site.endings.former(draft.name),
-            *(before.spec.candidates if before is not None else ()),
-        ),
+        lingering=(*site.endings.former(before), *before.spec.candidates) if before else (),
         staying=site.fitting(first.placement) if stays else frozenset(),
         backends=site.backends.nodes(draft, gates),
         active=site.active.get(draft.name, frozenset()),

@@ -6,12 +6,12 @@ has ended itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from vip_model.planning.inputs import Liveness
-from vip_model.planning.networks import NetworkMap
+from vip_model.planning.networks import NetworkMap, Sources
 from vip_model.resources.virtual_router import Candidate, VirtualRouter
 from vip_model.schema.addresses import normalised
 
@@ -36,9 +36,10 @@ class Endings:
         """Nodes that are not heard, ended ones included."""
         return self._liveness.unreachable
 
-    def former(self, router: str) -> tuple[Candidate, ...]:
-        """Return who may run an election, by its name, without being a candidate any more."""
-        return self._liveness.former.get(router, ())
+    def former(self, router: VirtualRouter) -> list[Candidate]:
+        """Return who may run an election without being a candidate any more."""
+        former = self._liveness.former.get(router.name, ())
+        return [self._with_sources(each, router) for each in former]
 
     def confirmed(self, router: str) -> frozenset[str]:
         """Return the nodes that have applied the newest revision of an election in between."""
@@ -50,8 +51,7 @@ class Endings:
 
     def awaited(self, router: VirtualRouter) -> frozenset[str]:
         """Return the nodes that may run an earlier revision of an election."""
-        nodes = {each.node for each in (*router.spec.candidates, *self.former(router.name))}
-        return frozenset(nodes - self.confirmed(router.name) - self.ended(router))
+        return self._nodes(router) - self.confirmed(router.name) - self.ended(router)
 
     def unheard(self, routers: Iterable[VirtualRouter]) -> dict[str, frozenset[str]]:
         """Return by name of an election the nodes that may run it and are not heard, if any."""
@@ -142,7 +142,7 @@ class Endings:
         listed = {each.node for each in router.spec.candidates}
         lost = (
             each
-            for each in self.former(router.name)
+            for each in self.former(router)
             if each.node in self.unreachable and each.node not in listed
         )
         candidates = [*router.spec.candidates, *_below(lost, router)]
@@ -157,16 +157,28 @@ class Endings:
         )
 
     def _nodes(self, router: VirtualRouter) -> frozenset[str]:
-        return frozenset(each.node for each in (*router.spec.candidates, *self.former(router.name)))
+        former = self._liveness.former.get(router.name, ())
+        return frozenset(each.node for each in (*router.spec.candidates, *former))
+
+    def _with_sources(self, candidate: Candidate, router: VirtualRouter) -> Candidate:
+        """Return a candidate with the sources that others can listen to, if any are known."""
+        if candidate.sources:
+            return candidate
+        sources = self._members(router).get(candidate.node, ())
+        return msgspec.structs.replace(candidate, sources=sources)
+
+    def _members(self, router: VirtualRouter) -> Mapping[str, Sources]:
+        """Return the nodes on the link of an election, and their sources there."""
+        if self._networks is None:
+            return {}
+        instance = router.spec.instances[0]
+        return self._networks.members(
+            instance.family, normalised(instance.addresses), instance.interfaces
+        )
 
     def _neighbours(self, router: VirtualRouter) -> Iterator[Candidate]:
         """Yield nodes on the link that are there and can tell whether others are."""
-        if self._networks is None:
-            return
-        instance = router.spec.instances[0]
-        members = self._networks.members(
-            instance.family, normalised(instance.addresses), instance.interfaces
-        )
+        members = self._members(router)
         living = sorted(members.keys() - self._nodes(router) - self.unreachable)
         for node in living[:WITNESSES]:
             yield Candidate(node=node, slot=0, priority=1, sources=members[node])
