@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.planned_cluster import PlannedCluster, declared
+from support.plans import confirmed
 from support.resources import lan, node, router_of, speaker, vip
 from vip_model.planning.inputs import PlanInputs
 from vip_model.planning.plan import Plan, plan
@@ -219,3 +220,24 @@ def test_one_interface_counts_once() -> None:
     found = in_cluster([vip(addresses=addresses)], speakers=reports)
     assert len(router_of(found).spec.candidates[0].sources) <= 256
     assert found.warnings == ()
+
+
+def test_more_addresses_that_are_let_go_of_than_fit() -> None:
+    """An edit waits until some of them are free; the election goes on with what it has."""
+    first = [f"192.0.2.{n}" for n in range(10, 210)]
+    second = [f"2001:db8::1:{n:x}" for n in range(80)]
+    third = [f"2001:db8::2:{n:x}" for n in range(80)]
+    before = in_cluster([member("web", *first)])
+    while_waiting = in_cluster([member("web", *second)], before.virtual_routers)
+    assert len(router_of(while_waiting, GROUP).spec.releasing) == 200
+    crowded = in_cluster([member("web", *third)], while_waiting.virtual_routers)
+    assert crowded.virtual_routers == while_waiting.virtual_routers
+    free = plan(
+        PlanInputs(
+            virtual_ips=[member("web", *third)],
+            speakers=lan(3),
+            allocated=while_waiting.virtual_routers,
+            liveness=confirmed(while_waiting),
+        )
+    )
+    assert len(router_of(free, GROUP).spec.releasing) == 80

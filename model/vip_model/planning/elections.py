@@ -15,6 +15,7 @@ from vip_model.resources.enums import LinkLocalAddress, PreemptionChoice, Unlist
 from vip_model.resources.metadata import ObjectMeta
 from vip_model.resources.virtual_ip import Placement
 from vip_model.resources.virtual_router import (
+    MOST_ITEMS,
     RouterInstance,
     RouterPreemption,
     Timing,
@@ -55,6 +56,8 @@ def elect(draft: Draft, site: Site) -> Election:
     releasing = site.endings.releasing(draft.allocated, addresses, standby=draft.standby)
     waits = draft.is_left or bool(releasing)
     contest = contest_of(draft, site, rungs, instances, gates, waits=waits)
+    if draft.running is not None and len(releasing) > MOST_ITEMS:
+        return Election(draft, contest, draft.running)  # once some are free it goes on
     digest = "" if site.inputs.static else placement_digest(placement)
     spec = VirtualRouterSpec(
         owners=owners_of(draft, static=site.inputs.static),

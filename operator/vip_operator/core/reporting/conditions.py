@@ -29,7 +29,7 @@ ACCEPTED, BOUND, READY, CONTESTED, STALLED, ADDRESS_CONFLICT = TYPES = (
     "AddressConflict",
 )
 _MOST_NAMED = 8
-_REFUSED = "the VirtualIP is refused and nothing runs for it: see Accepted"
+_NOTHING_RUNS = "nothing runs for the VirtualIP: see Accepted"
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
@@ -68,8 +68,8 @@ def unreadable(problems: Iterable[Problem], generation: int) -> Condition:
 def not_running(generation: int) -> list[Condition]:
     """Return Bound and what follows it, of a VirtualIP that is refused and has no election."""
     return [
-        _condition(BOUND, FALSE, Reason.NOT_ACCEPTED, _REFUSED, generation),
-        _condition(READY, FALSE, Reason.NOT_ACCEPTED, _REFUSED, generation),
+        _condition(BOUND, FALSE, Reason.NOT_ACCEPTED, _NOTHING_RUNS, generation),
+        _condition(READY, FALSE, Reason.NOT_ACCEPTED, _NOTHING_RUNS, generation),
         _not_contested(generation),
         _progressing(generation),
         _without_conflict(generation),
