@@ -98,24 +98,32 @@ class MortalCluster(PlannedCluster):
             for each in self.speakers
         ]
 
-    def runs(self, name: str) -> dict[str, set[str]]:
-        """Return which addresses a node's engine may hold, by election."""
-        return {
-            router.name: {one for each in router.spec.instances for one in each.addresses}
+    def running(self, name: str) -> list[VirtualRouter]:
+        """Return the elections that a node's engine runs."""
+        return [
+            router
             for router in self.engines.get(name, {}).values()
             if not router.spec.retired
             and not router.spec.standby
             and name in [candidate.node for candidate in router.spec.candidates]
+        ]
+
+    def runs(self, name: str) -> dict[str, set[str]]:
+        """Return which addresses a node's engine may hold, by election."""
+        return {
+            router.name: {one for each in router.spec.instances for one in each.addresses}
+            for router in self.running(name)
         }
 
     def check(self) -> None:
-        """Judge that no address has two elections anywhere."""
+        """Judge that no address and no VRID has two elections anywhere."""
         elections: dict[str, set[str]] = {}
         for name in self.applied:
-            for router, addresses in self.runs(name).items():
-                for address in addresses:
-                    elections.setdefault(address, set()).add(router)
-        twice = {address: names for address, names in elections.items() if len(names) > 1}
+            for router in self.running(name):
+                for each in router.spec.instances:
+                    for what in (*each.addresses, f"{each.family} {each.virtual_router_id}"):
+                        elections.setdefault(what, set()).add(router.name)
+        twice = {what: names for what, names in elections.items() if len(names) > 1}
         assert not twice, f"two elections at {self.seconds} s: {twice}"
 
     def turn(self, name: str) -> None:

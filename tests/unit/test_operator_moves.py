@@ -159,6 +159,19 @@ def test_the_old_election_serves_while_a_candidate_is_cut_off(
     assert holders(cluster) == {after[0].router_name}
 
 
+def test_a_vrid_that_is_taken_along_with_another_address() -> None:
+    """It moves as an address does: `check` finds any second with two elections of one VRID."""
+    vrrp = {"virtualRouterID": 7}
+    cluster = settled(web(vrrp=vrrp))
+    cluster.cut.add("n2")
+    cluster.pass_seconds(60)
+    cluster.virtual_ips = [declared("web", addresses=["192.0.2.105"], group="front", vrrp=vrrp)]
+    assert seconds_without(cluster, 60) == 0
+    cluster.revive("n2")
+    cluster.pass_seconds(20)
+    assert holders(cluster, "192.0.2.105") == {GROUP}
+
+
 def test_the_new_election_does_not_run_before_the_old_one_has_ended() -> None:
     """It is published as standby, all candidates confirm it, and the old one serves on."""
     cluster = settled(web())
@@ -235,12 +248,16 @@ def test_an_address_taken_off_a_list_is_held_until_all_know() -> None:
 
 NODES = st.sampled_from(["n1", "n2", "n3"])
 EDITS = st.builds(
-    lambda name, last, group: declared(
-        name, addresses=[f"192.0.2.{each}" for each in last], group=group
+    lambda name, last, group, virtual_router_id: declared(
+        name,
+        addresses=[f"192.0.2.{each}" for each in last],
+        group=group,
+        vrrp={"virtualRouterID": virtual_router_id} if virtual_router_id else {},
     ),
     st.sampled_from(["web", "mail"]),
     st.lists(st.integers(100, 101), min_size=1, max_size=2, unique=True),
     st.sampled_from(["", "front"]),
+    st.sampled_from([None, None, 7]),
 )
 STEPS = st.lists(
     st.tuples(

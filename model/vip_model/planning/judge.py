@@ -19,6 +19,7 @@ from vip_model.planning.claims import by_name as virtual_router_id_by_name
 from vip_model.planning.drafts import Draft, disagreements, display_name
 from vip_model.planning.endings import Endings
 from vip_model.planning.gate_hosts import asking_the_holder
+from vip_model.planning.immutable import immutable_findings
 from vip_model.planning.inputs import AddressPolicy, PlanInputs
 from vip_model.planning.links import Link
 from vip_model.planning.own_addresses import OwnAddresses
@@ -112,9 +113,10 @@ class Judge:
         scopes = self._claims.locator.scopes(addresses)
         virtual_router_id = self._wanted(virtual_ip, draft)
         moving = list(self._moving_findings(virtual_ip, draft))
+        moving = moving or list(self._left_findings(virtual_ip, draft, virtual_router_id, scopes))
         checks: tuple[tuple[Reason, Iterable[Finding]], ...] = (
             (Reason.NOT_IN_POOL, self._pool_findings(virtual_ip, draft)),
-            (Reason.IMMUTABLE, _immutable_findings(virtual_ip, draft)),
+            (Reason.IMMUTABLE, immutable_findings(virtual_ip, draft)),
             (Reason.GROUP_MISMATCH, disagreements(virtual_ip, draft)),
             (Reason.INVALID, asking_the_holder(virtual_ip, draft.sharing)),
             (Reason.INVALID, false_claims(virtual_ip, self._nodes_own, self._reporting)),
@@ -194,6 +196,18 @@ class Judge:
         for number, address in enumerate(addresses):
             if address in held:
                 yield f"spec.addresses[{number}]", f"{address} {self._let_go_by(held[address])}"
+
+    def _left_findings(
+        self, virtual_ip: VirtualIP, draft: Draft, wanted: int | None, scopes: set[Scope]
+    ) -> Iterator[Finding]:
+        """Yield that only the election that it leaves still has the VRID that is written."""
+        left = self._left_behind.get(virtual_ip.key)
+        if wanted is None or not left:
+            return
+        ids, interfaces = self._claims.virtual_router_ids, self._interfaces(virtual_ip)
+        user = ids.user(wanted, scopes, draft.name, interfaces)
+        if user in left:
+            yield _VRID_FIELD, f"{wanted} {self._let_go_by(user)}"
 
     def _address_findings(
         self, virtual_ip: VirtualIP, draft: Draft, *, moving: bool
@@ -363,35 +377,3 @@ def _held(router: VirtualRouter | None) -> frozenset[Address]:
     return frozenset(
         address for each in router.spec.instances for address in normalised(each.addresses)
     )
-
-
-def _immutable_findings(virtual_ip: VirtualIP, draft: Draft) -> Iterator[Finding]:
-    """Yield wire parameters that differ from what runs: all nodes must change them at once."""
-    if draft.allocated is None:
-        return
-    vrrp, instance = virtual_ip.spec.vrrp, draft.allocated.spec.instances[0]
-    if draft.running is None:
-        way_out = "or wait a moment: the election that had it is still being released"
-    else:
-        way_out = "or delete the VirtualIP, wait until it is gone, and create it anew"
-    changes = (
-        (
-            _VRID_FIELD,
-            vrrp.virtual_router_id not in (None, instance.virtual_router_id),
-            str(instance.virtual_router_id),
-        ),
-        (
-            "spec.vrrp.interfaces",
-            vrrp.interfaces != instance.interfaces,
-            f"[{', '.join(instance.interfaces)}]",
-        ),
-    )
-    for path, changed, kept in changes:
-        if changed:
-            yield (
-                path,
-                (
-                    f"all nodes would have to change it at the same moment: write {kept} again, "
-                    f"{way_out}"
-                ),
-            )

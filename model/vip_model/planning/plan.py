@@ -169,7 +169,7 @@ def _claims(
     locator = Locator(networks, allocated)
     virtual_router_ids = VirtualRouterIDs(inputs.settings.reserved_virtual_router_ids)
     for router in allocated:
-        for instance in router.spec.instances:
+        for instance in router.spec.instances if not endings.is_over(router) else ():
             network = networks.current_name(instance.network) if networks else ""
             scope = (network, instance.family)
             virtual_router_ids.take(instance.virtual_router_id, [scope], router.name)

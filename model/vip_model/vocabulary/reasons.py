@@ -256,10 +256,7 @@ class Reason(enum.StrEnum):
     MOVING = (
         "Moving",
         Use.ACCEPTED,
-        (
-            "After an edit, its addresses are still being released by the election that had "
-            "them: for a moment, or until a candidate of that one is heard or has ended."
-        ),
+        "Another election is still releasing its addresses, or waits for a silent candidate.",
     )
 
     # --- the conditions but Accepted ----------------------------------------------------------
@@ -304,18 +301,12 @@ class Reason(enum.StrEnum):
     HOLDER_SILENT = (
         "HolderSilent",
         Use.CONDITION,
-        (
-            "The last known holder's speaker has not been heard for 25 s, and no other node has "
-            "taken over."
-        ),
+        "The last known holder has not been heard for 25 s, and no other node has taken over.",
     )
     HOLDER_UNREACHABLE = (
         "HolderUnreachable",
         Use.CONDITION,
-        (
-            "The last known holder does not reach the API server, and its neighbours hear it: it "
-            "most likely holds the addresses still, and nothing moves."
-        ),
+        "The holder does not reach the API server, and its neighbours hear it: nothing moves.",
     )
     AWAITING_REPORTS = (
         "AwaitingReports",
