@@ -43,7 +43,7 @@ def ask(
 
 def word(evidence: Evidence, seconds: float) -> bool | None:
     """Return what is said of n3 then."""
-    return evidence.words(int(seconds * SECOND)).get("n3")
+    return evidence.word(int(seconds * SECOND), "n3")
 
 
 def test_nothing_is_certain_at_first(evidence: Evidence) -> None:
@@ -168,7 +168,8 @@ def test_who_is_not_watched_says_nothing(evidence: Evidence) -> None:
     other = Target(2, ip_address("192.0.2.4"))
     assert not evidence.hear(10 * SECOND, other)
     ask(evidence, 10, outcome=ANSWERED, target=other)
-    assert evidence.words(10 * SECOND) == {}
+    assert word(evidence, 10) is None
+    assert evidence.word(10 * SECOND, "n4") is None
 
 
 def test_what_is_known_stays_while_others_come_and_go(evidence: Evidence) -> None:
@@ -177,18 +178,8 @@ def test_what_is_known_stays_while_others_come_and_go(evidence: Evidence) -> Non
     n3 = Watched((frozenset([N3]),), LIFETIME)
     n4 = Target(2, ip_address("192.0.2.4"))
     assert evidence.watch({"n4": Watched((frozenset([n4]),), LIFETIME), "n3": n3}) == [n4]
-    assert evidence.words(13 * SECOND) == {"n3": False}
+    assert (word(evidence, 13), evidence.names) == (False, ["n3", "n4"])
     evidence.watch({})
-    assert evidence.words(13 * SECOND) == {}
+    assert (word(evidence, 13), evidence.names) == (None, [])
     assert evidence.watch({"n3": n3}) == [N3]
     assert word(evidence, 13) is None
-
-
-def test_names_in_order() -> None:
-    """So that the same is said in the same words."""
-    evidence = Evidence()
-    targets = {f"n{each}": Target(2, ip_address(f"192.0.2.{each}")) for each in (4, 2, 3)}
-    evidence.watch({name: Watched((frozenset([at]),), LIFETIME) for name, at in targets.items()})
-    for target in targets.values():
-        evidence.hear(0, target)
-    assert list(evidence.words(1)) == ["n2", "n3", "n4"]

@@ -144,12 +144,16 @@ class Evidence:
         trace.hear(at_ns)
         return True
 
-    def words(self, now: int) -> dict[str, bool]:
-        """Return of each node whether it is there, by name; left out while that is uncertain."""
-        words = ((name, self._word(now, self._nodes[name])) for name in sorted(self._nodes))
-        return {name: word for name, word in words if word is not None}
+    @property
+    def names(self) -> list[str]:
+        """The watched nodes, in order."""
+        return sorted(self._nodes)
 
-    def _word(self, now: int, node: Watched) -> bool | None:
+    def word(self, now: int, name: str) -> bool | None:
+        """Return whether a node is there; None while that is uncertain, or nobody watches it."""
+        node = self._nodes.get(name)
+        if node is None:
+            return None
         lifetime_ns = node.lifetime_ns
         traces = {target: self._traces[target] for target in node.targets}
         if any(trace.is_heard(now, lifetime_ns) for trace in traces.values()):

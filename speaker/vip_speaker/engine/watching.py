@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import selectors
+from collections import deque
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from vip_speaker.engine.asker import Asker, Question
 from vip_speaker.engine.chores import Chores
 from vip_speaker.engine.clock import boottime_ns
-from vip_speaker.engine.evidence import Evidence, Target, Watched
+from vip_speaker.engine.evidence import Event, Evidence, Target, Watched
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.reception import Reception
 from vip_speaker.linux.choice import Candidate, candidates, unusable
@@ -29,6 +30,9 @@ _TARGETS_MAX = 1024
 
 # How long a switch may keep a link shut that came up (IEEE 802.1D: twice Forward Delay).
 _SHUT_NS = 30 * SECOND_NS
+
+_EVENTS_AT_A_TIME = 64
+_NODES_AT_A_TIME = 32
 
 _log = logging.getLogger("engine")
 
@@ -56,6 +60,8 @@ class Watching:
         self._chores = chores
         self._wanted: list[WatchedNode] = []
         self._is_planned = False
+        self._is_judged = False
+        self._events: deque[Event] = deque()
         self._working = _working(node.view)
         self._evidence = Evidence()
         self._macs: dict[Target, bytes] = {}
@@ -75,7 +81,7 @@ class Watching:
         self._note_returned_links()
         if self._is_planned or not (self._wanted or self._reception.witness):
             return
-        # One chore too many is one that has to wait; the next event asks again.
+        # Where too many chores wait, the next change asks again.
         with contextlib.suppress(ValueError):
             self._chores.add(self._plan(self._wanted))
             self._is_planned = True
@@ -104,20 +110,21 @@ class Watching:
             if left >= 0:
                 nodes[node.node] = found
             yield
-        self._begin(nodes)
-
-    def _begin(self, nodes: dict[str, Watched]) -> None:
         added = self._evidence.watch(nodes)
         targets = frozenset().union(*(node.targets for node in nodes.values()))
         self._macs = {target: mac for target, mac in self._macs.items() if target in targets}
-        for target in added:
-            heard = self._reception.watch.neighbours.last_heard(*target)
-            if heard is not None:
-                self._evidence.hear(heard.at_ns, target)
-                self._macs[target] = heard.mac
         self._reception.witness = self._hear if nodes else None
+        for target in added:
+            self._recall(target)
+            yield
         self._asker.ask(_questions(self._node.view, targets, self._macs))
-        self._show()
+        self._take_events()
+
+    def _recall(self, target: Target) -> None:
+        """Take what was heard before anybody asked."""
+        heard = self._reception.watch.neighbours.last_heard(*target)
+        if heard is not None and self._evidence.hear(heard.at_ns, target):
+            self._macs.setdefault(target, heard.mac)
 
     def _hear(self, index: int, packet: Packet) -> None:
         target = Target(index, packet.source)
@@ -126,13 +133,29 @@ class Watching:
             self.look()
 
     def _take_events(self) -> None:
-        for event in self._asker.events():
-            self._evidence.take(event)
-        self._show()
+        self._events.extend(self._asker.events())
+        if not self._is_judged:
+            with contextlib.suppress(ValueError):
+                self._chores.add(self._judge())
+                self._is_judged = True
 
-    def _show(self) -> None:
-        words = self._evidence.words(boottime_ns())
-        found = [HeardNode(node=name, heard=heard) for name, heard in words.items()]
+    def _judge(self) -> Iterator[None]:
+        """Make of what has happened what is known of each node, a few at a time."""
+        self._is_judged = False
+        while self._events:
+            for _ in range(min(_EVENTS_AT_A_TIME, len(self._events))):
+                self._evidence.take(self._events.popleft())
+            yield
+        found = []
+        for number, name in enumerate(self._evidence.names):
+            heard = self._evidence.word(boottime_ns(), name)
+            if heard is not None:
+                found.append(HeardNode(node=name, heard=heard))
+            if number % _NODES_AT_A_TIME == 0:
+                yield
+        self._show(found)
+
+    def _show(self, found: list[HeardNode]) -> None:
         if found == self.found:
             return
         before = {each.node: each.heard for each in self.found}
