@@ -63,6 +63,7 @@ class Parts:
         relist: asked where a write shows that the store is wrong.
         backoff: after trouble with the API.
         error_backoff: after an error of our own.
+        look_around: begins to follow what VirtualIPs ask for by now, and ends what they do not.
         speaker_trouble: why nodes have no speaker, as far as is known; empty where it is not.
     """
 
@@ -75,6 +76,7 @@ class Parts:
     relist: Callable[[str], None]
     backoff: Backoff
     error_backoff: Backoff
+    look_around: Callable[[], None] = lambda: None
     speaker_trouble: Callable[[], str] = lambda: ""
 
 
@@ -150,6 +152,7 @@ class Loop:
 
     async def _round(self, parts: Parts) -> None:
         """Decide and write, if we are the leader and know everything."""
+        parts.look_around()
         epoch = parts.epoch()
         if epoch is None or parts.store.missing:
             return  # whoever changes that wakes the loop

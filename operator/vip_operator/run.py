@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import random
 import secrets
@@ -12,12 +11,12 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vip_common.kinds import SPEAKERS, VIRTUAL_ROUTERS
 from vip_kube.access import Access, find
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client, Object, Selection
+from vip_kube.client import EVERYTHING, Client, Selection
 from vip_kube.errors import AccessError
-from vip_kube.kinds import ENDPOINT_SLICES, LEASES, PODS, Kind
-from vip_kube.reflector import Reflector
+from vip_kube.kinds import LEASES, NODES
 from vip_model.__about__ import __version__
 from vip_operator import log
 from vip_operator.core.known.store import Store
@@ -27,7 +26,8 @@ from vip_operator.loop import Loop, Parts
 from vip_operator.pages.report import Report
 from vip_operator.pages.serve import serve
 from vip_operator.speakers.daemonset_keeper import DaemonSetKeeper
-from vip_operator.watching.feed import Feed, ReflectorFeed
+from vip_operator.watching.backends import Backends
+from vip_operator.watching.feed import Feed
 from vip_operator.watching.follow import Follower
 from vip_operator.watching.kopf_thread import Hear, KopfThread
 from vip_operator.watching.relist import Relister
@@ -44,8 +44,6 @@ USER_AGENT = f"vip-operator/{__version__}"
 _RELEASE_SECONDS = 1.0
 _ERROR_FIRST_SECONDS = 1.0
 _ERROR_LIMIT_SECONDS = 30.0
-# A Pod that has ended is no backend of anything.
-_LIVING_PODS = Selection(fields="status.phase!=Succeeded,status.phase!=Failed")
 
 _log = logging.getLogger("operator")
 
@@ -115,8 +113,7 @@ class Operator:
         self._stopping = asyncio.Event()
         self._served = asyncio.Event()
         self._loop = Loop()
-        kinds = (*KINDS, ENDPOINT_SLICES, PODS, LEASES)
-        self._store = Store([kind.name for kind in kinds])
+        self._store = Store()
         self._feed = Feed(self._store, self._loop.changed)
         # Whoever starts again under a name must not take an earlier self's Lease for its own.
         identity = f"{options.identity}_{secrets.token_hex(4)}"
@@ -125,23 +122,29 @@ class Operator:
         )
         self._writer = Writer(client, self._feed, self._leads, options.identity)
         self._keeper = self._daemon_set_keeper(options.speaker_template)
-        leases = Selection(namespace=self._namespace)
-        reflected = {PODS: _LIVING_PODS, ENDPOINT_SLICES: EVERYTHING, LEASES: leases}
         self._relister = Relister(
             client,
             self._feed,
             KINDS,
-            reflected,
             changed=self._loop.changed,
-            restored=self._follow_anew,
+            restored=self._went_back,
             backoff=Backoff(self._chance),
         )
         self._watch = Watch(
             client, self._start_kopf, self._feed.hear, self._ask_to_list, Backoff(self._chance)
         )
-        self._followers = tuple(
-            Follower(functools.partial(self._reflector, kind, selection))
-            for kind, selection in reflected.items()
+        followed = dict.fromkeys((VIRTUAL_ROUTERS, SPEAKERS, NODES), EVERYTHING)
+        followed[LEASES] = Selection(namespace=self._namespace)
+        self._followers = {
+            kind: Follower(client, self._feed, kind, selection, went_back=self._went_back)
+            for kind, selection in followed.items()
+        }
+        self._backends = Backends(
+            client,
+            self._store,
+            self._feed,
+            options.settings.load_balancer_class,
+            self._went_back,
         )
 
     def stop(self) -> None:
@@ -171,7 +174,7 @@ class Operator:
             self._relister.trouble,
             self._loop.trouble,
             self._leader.trouble,
-            *(follower.trouble for follower in self._followers),
+            *(follower.trouble for follower in self._all_followers()),
             *(self._keeper.api_troubles if self._keeper is not None else ()),
         )
         return Report(
@@ -204,7 +207,8 @@ class Operator:
 
     def _others(self) -> list[Coroutine[Any, Any, None]]:
         parts = [self._watch.run(), self._relister.run()]
-        parts += [self._after_discovery(follower.run()) for follower in self._followers]
+        parts += [self._after_discovery(each.run()) for each in self._followers.values()]
+        parts.append(self._after_discovery(self._backends.run()))
         if self._keeper is not None:
             parts.append(self._after_discovery(self._keeper.run()))
         if self._options.http is not None:
@@ -220,7 +224,8 @@ class Operator:
             epoch=lambda: self._leader.epoch,
             namespace=self._namespace,
             speaker_trouble=lambda: self._keeper.trouble if self._keeper is not None else "",
-            relist=self._relister.ask,
+            look_around=self._backends.look,
+            relist=self._doubt,
             backoff=Backoff(self._chance),
             error_backoff=Backoff(
                 self._chance,
@@ -244,14 +249,30 @@ class Operator:
     def _start_kopf(self, hear: Hear) -> KopfThread:
         return KopfThread(self._access, KINDS, USER_AGENT, hear)
 
-    def _reflector(self, kind: Kind, selection: Selection) -> Reflector[Object]:
-        return Reflector(self._client, kind, ReflectorFeed(self._feed, kind), selection)
+    def _all_followers(self) -> tuple[Follower, ...]:
+        return (*self._followers.values(), *self._backends)
 
-    def _follow_anew(self) -> None:
-        """Watch from where the API server is now: it was restored from a backup."""
+    def _went_back(self, noticed_by: Follower | None = None) -> None:
+        """Have everything compared anew: the API server was restored from a backup.
+
+        Args:
+            noticed_by: who does so already; None: the relister.
+        """
         self._watch.renew()
-        for follower in self._followers:
-            follower.renew()
+        # Half of it from before the restore and half from after would be a third past.
+        for kind in KINDS:
+            self._feed.doubt(kind.name)
+        if noticed_by is not None:
+            self._relister.renew()
+        for follower in self._all_followers():
+            if follower is not noticed_by:
+                follower.renew()
+
+    def _doubt(self, why: str) -> None:
+        """List what we write, since it is not what we believe."""
+        self._relister.ask(why)
+        for follower in (self._followers[VIRTUAL_ROUTERS], self._backends.services):
+            follower.relist()
 
     def _ask_to_list(self, why: str) -> None:
         """Pass the watch's wish on; its first one means that discovery serves everything."""

@@ -245,6 +245,32 @@ async def test_restart_of_the_server(api: ControlPlane, client: Client, namespac
         await until(lambda: it.reflector.trouble == "", seconds=RESTART_SECONDS)
 
 
+async def test_etcd_restored_from_a_backup(
+    api: ControlPlane, client: Client, namespace: str
+) -> None:
+    """After it the list counts, whatever its versions, and changes are heard at once again."""
+    for name in ("stays", "edited", "deleted"):
+        await client.create(LEASES, lease(name), namespace)
+    async with following(client, LEASES, Selection(namespace), limit_seconds=0.5) as it:
+        await until(lambda: it.told.lists == 1)
+        backup = await asyncio.to_thread(api.back_up)
+        await client.delete(LEASES, "deleted", namespace)
+        await client.create(LEASES, lease("new"), namespace)
+        for number in range(200):
+            patch = {"spec": {"holderIdentity": f"x{number}"}}
+            await client.merge(LEASES, "edited", patch, namespace)
+        await until(lambda: it.names == {"stays", "edited", "new"})
+        await until(lambda: it.told.objects["edited"]["spec"] == {"holderIdentity": "x199"})
+        it.told.calls.clear()
+        await asyncio.to_thread(api.restore, backup)
+        await until(lambda: it.told.lists == 2, seconds=RESTART_SECONDS)
+        assert it.names == {"stays", "edited", "deleted"}
+        assert it.told.calls[0] == "restored"
+        assert it.told.objects["edited"]["spec"] == {}
+        await client.create(LEASES, lease("after"), namespace)
+        await until(lambda: "after" in it.names)
+
+
 async def test_silence_without_bookmarks_is_no_trouble(client: Client, namespace: str) -> None:
     """Events have no bookmarks, and a namespace where none come for long is no sign of trouble."""
     async with following(client, EVENTS, Selection(namespace), silence_seconds=4.0) as it:

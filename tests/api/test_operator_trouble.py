@@ -91,6 +91,27 @@ def test_a_deletion_while_the_watch_was_broken(
     assert not (stand.router("more") or {"spec": {"retired": True}})["spec"].get("retired")
 
 
+def test_etcd_restored_from_a_backup(stand: Stand, api: ControlPlane) -> None:
+    """What was made after the backup is gone for the operator, too, and it hears what follows."""
+    serving(stand)
+    backup = api.back_up()
+    stand.apply("later", "192.0.2.101")
+    stand.await_router("later")
+    stand.speakers.acknowledge()
+    # So far that the restored server will not have come there when the operator is back.
+    for _time in range(60):
+        stand.speakers.acknowledge("n1")
+    api.restore(backup)
+    assert stand.router("later") is None
+    stand.speakers.acknowledge()
+    stand.apply("new", "192.0.2.102")
+    stand.await_router("new", SECONDS_TO_CATCH_UP)
+    stand.delete("web")
+    stand.await_released("web", SECONDS_TO_CATCH_UP)
+    assert stand.router("later") is None
+    assert "restored from a backup" in stand.operator.log()
+
+
 @pytest.mark.parametrize("trouble", ["refuse", "hang", "403", "429", "503"])
 def test_it_catches_up_after_trouble(stand: Stand, proxy: FaultProxy, trouble: str) -> None:
     """Whatever the API answers for a while, the operator lives, says it once, and catches up."""

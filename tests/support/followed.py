@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from vip_kube.backoff import Backoff
 from vip_kube.client import EVERYTHING, Client, Selection
@@ -97,6 +97,7 @@ async def following(
     settled_after_seconds: float = 0.05,
     silence_seconds: float = 70.0,
     pick: Pick[Object] | None = None,
+    trouble_changed: Callable[[Reflector[Object]], None] = lambda _reflector: None,
 ) -> AsyncIterator[Following]:
     """Run a reflector for the body of the `async with`; it must still run at its end."""
     told = Told()
@@ -109,6 +110,7 @@ async def following(
         selection,
         pick=pick,
         restored=told.restored,
+        trouble_changed=lambda: trouble_changed(reflector),
         backoff=backoff,
         settled_after_seconds=settled_after_seconds,
         silence_seconds=silence_seconds,

@@ -315,6 +315,20 @@ async def test_relist(api: FakeApi, client: Client) -> None:
         assert it.told.calls[-3:] == ["restored", "upsert a", "synced"]
 
 
+async def test_a_missing_right(api: FakeApi, client: Client) -> None:
+    """It is told apart from other trouble, when it begins and when it is over."""
+    api.always("list", refuse(403, "Forbidden"))
+    seen: list[bool] = []
+    async with following(client, KIND, trouble_changed=lambda it: seen.append(it.forbidden)) as it:
+        await until(lambda: seen == [True])
+        api.always("list", refuse(503))
+        await until(lambda: seen == [True, False])
+        assert it.reflector.trouble
+        api.always("list", None)
+        await until(lambda: seen == [True, False, False])
+        assert it.reflector.trouble == ""
+
+
 async def test_silence(api: FakeApi, client: Client) -> None:
     """A watch on which not even a bookmark comes is given up and resumed."""
     api.once("watch", stream(BOOKMARK, then=hang))

@@ -1,4 +1,4 @@
-"""A reflector and a kopf that are begun anew after the API server was restored from a backup."""
+"""Followers and kopf, also after the API server was restored from a backup."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import cast
 import pytest
 
 from support.fake_api import FakeApi, answer, serving
+from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.backoff import Backoff
 from vip_kube.client import Client
+from vip_operator.core.known.store import Store
+from vip_operator.watching.feed import Feed
 from vip_operator.watching.follow import Follower
 from vip_operator.watching.kopf_thread import Hear, KopfThread
-from vip_operator.watching.watch import KINDS, Watch
+from vip_operator.watching.watch import SERVED, Watch
 
 
 async def until(look: Callable[[], object]) -> None:
@@ -25,63 +28,81 @@ async def until(look: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-class Reflectors:
-    """Makes reflectors that only say how they are."""
+class Followed:
+    """Some followers of VirtualRouters, and the store they tell."""
 
-    def __init__(self) -> None:
-        self.made: list[Reflecting] = []
+    def __init__(self, client: Client) -> None:
+        self.store = Store(["VirtualRouter"])
+        self.woken = 0
+        self.noticed: list[Follower] = []
+        feed = Feed(self.store, self._changed)
+        self.follower = Follower(client, feed, VIRTUAL_ROUTERS, went_back=self.noticed.append)
 
-    def begin(self) -> Reflecting:
-        """Make one."""
-        self.made.append(Reflecting(f"trouble of number {len(self.made)}"))
-        return self.made[-1]
+    def _changed(self, _may_wait: bool) -> None:
+        self.woken += 1
+
+    @property
+    def count(self) -> int:
+        """How many objects are known."""
+        return self.store.count("VirtualRouter")
 
 
-class Reflecting:
-    """A reflector that does nothing."""
-
-    def __init__(self, trouble: str) -> None:
-        self.trouble = trouble
-        self.state = "made"
-        self.error: Exception | None = None
-        self.fails = asyncio.Event()
-
-    async def run(self) -> None:
-        """Run until cancelled, or until it fails."""
-        self.state = "runs"
+@contextlib.asynccontextmanager
+async def followed(api: FakeApi) -> AsyncIterator[Followed]:
+    """Follow for the body of the `async with`."""
+    async with Client(api.access(), user_agent="vip-operator/1") as client:
+        scene = Followed(client)
+        task = asyncio.create_task(scene.follower.run())
         try:
-            await self.fails.wait()
+            yield scene
         finally:
-            self.state = "ended"
-        raise ValueError("a mistake")
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
-async def test_a_reflector_is_begun_anew() -> None:
-    """After a renewal one that knows nothing runs instead, and its trouble is what is told."""
-    reflectors = Reflectors()
-    follower = Follower(reflectors.begin)
-    follower.renew()
-    assert len(reflectors.made) == 1
-    task = asyncio.create_task(follower.run())
-    await until(lambda: reflectors.made[0].state == "runs")
-    assert follower.trouble == "trouble of number 0"
-    follower.renew()
-    await until(lambda: reflectors.made[-1].state == "runs")
-    assert [each.state for each in reflectors.made] == ["ended", "runs"]
-    assert follower.trouble == "trouble of number 1"
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    await until(lambda: reflectors.made[-1].state == "ended")
+async def test_a_follower_keeps_the_store_up_to_date() -> None:
+    """What is there, what comes and what goes is in the store, complete after the first list."""
+    async with serving(FakeApi()) as api:
+        api.put("vip.a.a", spec={})
+        async with followed(api) as it:
+            assert it.store.missing == ("VirtualRouter",)
+            await until(lambda: it.store.missing == ())
+            assert it.count == 1
+            api.put("vip.b.b", spec={})
+            await until(lambda: it.count == 2)
+            api.remove("vip.a.a")
+            await until(lambda: it.count == 1)
+            assert it.woken > 0
+            assert it.noticed == []
 
 
-async def test_an_error_of_a_reflector_is_not_hidden() -> None:
-    """What a reflector dies of ends the follower, too."""
-    reflectors = Reflectors()
-    task = asyncio.create_task(Follower(reflectors.begin).run())
-    reflectors.made[0].fails.set()
-    with pytest.raises(ValueError, match="a mistake"):
-        await asyncio.wait_for(task, 10)
+async def test_a_follower_that_is_told_of_a_restore() -> None:
+    """It takes the list for the truth, whatever was heard before, and tells nobody of it again."""
+    async with serving(FakeApi()) as api, followed(api) as it:
+        await until(lambda: it.store.missing == ())
+        ahead = {"metadata": {"name": "vip.z.z", "uid": "z", "resourceVersion": "5000"}}
+        it.store.upsert("VirtualRouter", ahead)
+        it.follower.renew()
+        assert it.store.missing == ("VirtualRouter",), "nothing is planned meanwhile"
+        await until(lambda: it.count == 0)
+        assert it.noticed == []
+
+
+async def test_a_follower_that_notices_a_restore() -> None:
+    """An API server that counts from an earlier version is believed, and others are told."""
+    async with serving(FakeApi()) as api:
+        for name in ("vip.a.a", "vip.b.b"):
+            api.put(name, spec={})
+        async with followed(api) as it:
+            await until(lambda: it.count == 2 and api.count("watch") == 1)
+            await api.disconnect()
+            api.restore()
+            api.put("vip.b.b", spec={})
+            await until(lambda: it.noticed == [it.follower])
+            assert it.count == 1
+            api.put("vip.b.b", spec={"retired": True})
+            await until(lambda: it.store.newest("VirtualRouter") == 52)
 
 
 class Kopf:
@@ -134,7 +155,7 @@ async def scene() -> AsyncIterator[Scene]:
         serving(FakeApi()) as api,
         Client(api.access(), user_agent="vip-operator/1") as client,
     ):
-        api.always("get", answer({"resources": [{"name": kind.plural} for kind in KINDS]}))
+        api.always("get", answer({"resources": [{"name": kind.plural} for kind in SERVED]}))
         scene = Scene(client)
         task = asyncio.create_task(scene.watch.run())
         try:

@@ -26,7 +26,6 @@ from vip_operator.core.known.store import Store
 from vip_operator.core.reconcile import Reconciler, Round
 from vip_operator.core.settings import OperatorSettings
 from vip_operator.loop import Loop, Parts
-from vip_operator.watching.watch import KINDS
 from vip_operator.writing.guard import Guard
 from vip_operator.writing.write import Written
 
@@ -78,7 +77,7 @@ class Scene:
         self.epoch: int | None = 4
         self.relists: list[str] = []
         client = Client(Access(server="http://127.0.0.1:1"), user_agent="vip-operator/1")
-        self.store = Store([*(kind.name for kind in KINDS), "Pod", "EndpointSlice", "Lease"])
+        self.store = Store()
         self.parts = Parts(
             store=self.store,
             reconciler=self.reconciler,

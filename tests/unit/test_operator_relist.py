@@ -12,8 +12,7 @@ import pytest
 from support.fake_api import FakeApi, answer, refuse, serving
 from vip_common.kinds import VIRTUAL_ROUTERS
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client, Object
-from vip_kube.kinds import PODS
+from vip_kube.client import Client
 from vip_operator.core.known.store import Store
 from vip_operator.watching import relist
 from vip_operator.watching.relist import Relister
@@ -24,14 +23,13 @@ class Scene:
 
     def __init__(self, api: FakeApi, client: Client) -> None:
         self.api = api
-        self.store = Store(["VirtualRouter", "Pod"])
+        self.store = Store(["VirtualRouter"])
         self.changes = 0
         self.restored = 0
         self.relister = Relister(
             client,
             self.store,
             [VIRTUAL_ROUTERS],
-            {PODS: EVERYTHING},
             changed=self._changed,
             restored=self._restored,
             backoff=Backoff(random.Random(1), first_seconds=0.02, limit_seconds=0.05),
@@ -51,12 +49,6 @@ class Scene:
         )
 
 
-def pod(version: str) -> Object:
-    """Return a Pod."""
-    metadata = {"name": "nginx", "namespace": "shop", "uid": "u", "resourceVersion": version}
-    return {"metadata": metadata, "spec": {"nodeName": "n1"}}
-
-
 async def until(look: Callable[[], object]) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(10):
@@ -70,7 +62,6 @@ async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(relist, "_COUNT_EVERY_SECONDS", 0.05)
     monkeypatch.setattr(relist, "_RECOUNT_AFTER_SECONDS", 0.02)
     monkeypatch.setattr(relist, "_DEBOUNCE_SECONDS", 0.02)
-    monkeypatch.setattr(relist, "COUNTED", (VIRTUAL_ROUTERS,))
     async with (
         serving(FakeApi()) as api,
         Client(api.access(), user_agent="vip-operator/1") as client,
@@ -137,27 +128,27 @@ async def test_after_trouble_everything_is_listed(
 
 
 async def test_versions_that_went_back(scene: Scene) -> None:
-    """After a restore from a backup what is listed seldom is listed too: all of it looks old."""
+    """After a restore from a backup the list counts, and others are told of it."""
     scene.relister.ask("start")
     await until(lambda: scene.lists == 1)
-    assert "Pod" in scene.store.missing
+    ahead = {"metadata": {"name": "vip.a.a", "uid": "u", "resourceVersion": "101"}}
+    scene.store.upsert("VirtualRouter", ahead)
     scene.api._version = 50
     scene.relister.ask("the API was away")
-    await until(lambda: any(each.path == PODS.path() for each in scene.api.asked))
+    await until(lambda: scene.store.count("VirtualRouter") == 0)
     assert scene.restored == 1
 
 
-async def test_what_is_listed_seldom_is_believed_after_a_restore(scene: Scene) -> None:
-    """What was heard of it since its only list is forgotten, however new it looks."""
-    scene.store.replace("Pod", [], "1")
+async def test_a_restore_that_others_noticed(scene: Scene) -> None:
+    """Told of it, it takes the list for the truth, whatever its version, and tells nobody."""
     scene.relister.ask("start")
     await until(lambda: scene.lists == 1)
-    scene.store.upsert("Pod", pod("5000"))
-    scene.api._version = 50
-    scene.api.always("get", answer({"items": [], "metadata": {"resourceVersion": "50"}}))
-    scene.relister.ask("the API was away")
-    await until(lambda: scene.store.count("Pod") == 0)
-    assert scene.store.upsert("Pod", pod("51"))
+    ahead = {"metadata": {"name": "vip.a.a", "uid": "u", "resourceVersion": "5000"}}
+    scene.store.upsert("VirtualRouter", ahead)
+    scene.api._version = 6000
+    scene.relister.renew()
+    await until(lambda: scene.store.count("VirtualRouter") == 0)
+    assert scene.restored == 0
 
 
 async def test_a_restore_of_a_moment_ago_is_seen(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from support.cluster_plans import elected, plan_of
 from support.pod_plans import PODS_GATE, pods_on
 from support.resources import (
     lan,
+    router_of,
     slots_of,
     speaker,
     vip,
@@ -38,6 +39,25 @@ def test_a_node_with_a_pod_replaces_the_last_without() -> None:
     outside = next(f"n{n}" for n in range(1, 7) if f"n{n}" not in order)
     after = elected(virtual_ip, lan(6), before, pods=pods_on(outside, order[0]))
     assert [each.node for each in after.spec.candidates] == [order[0], order[1], outside]
+
+
+def test_pods_that_may_not_be_looked_at() -> None:
+    """They move nobody: nodes are ranked as without the gate, and its user reads why."""
+    virtual_ip = vip(gates=[PODS_GATE], placement={"maxCandidates": 3})
+    before = elected(virtual_ip, lan(6), pods=[])
+    outside = next(each.node for each in lan(6) if each.node not in slots_of(before))
+    hidden = {"shop": "the operator may not read pods in namespace shop"}
+    found = plan_of(
+        [virtual_ip],
+        speakers=lan(6),
+        allocated=[before],
+        pods=pods_on(outside),
+        hidden_pods=hidden,
+    )
+    assert slots_of(router_of(found, virtual_ip.router_name)) == slots_of(before)
+    (warning,) = found.warnings
+    assert warning.field == "spec.gates[0].pods"
+    assert warning.message.startswith(hidden["shop"])
 
 
 def test_the_active_node_is_not_replaced() -> None:

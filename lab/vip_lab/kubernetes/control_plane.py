@@ -11,13 +11,10 @@ controllers that judge silent nodes are off.
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import signal
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import NODES
@@ -32,6 +29,7 @@ from vip_lab.kubernetes.credentials import (
     KeyPair,
     User,
 )
+from vip_lab.kubernetes.etcd import Etcd
 from vip_lab.kubernetes.kubectl import Kubectl
 from vip_lab.kubernetes.objects import serves_custom_kinds
 from vip_lab.kubernetes.place import LOOPBACK, Place
@@ -201,8 +199,22 @@ class ControlPlane(Running):
         The API server still answers from its own cache: watches from before get 410 once it was
         restarted after this.
         """
-        revision = self._ask_etcd("/v3/kv/range", {"key": "AA=="})["header"]["revision"]
-        self._ask_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
+        self._etcd.compact()
+
+    def back_up(self) -> Path:
+        """Return a backup of all there is now; the API server waits for etcd meanwhile."""
+        self._etcd.stop()
+        backup = self._etcd.copy()
+        self._start_etcd()
+        return backup
+
+    def restore(self, backup: Path) -> None:
+        """Go back to a backup, as it is done: with the API server stopped."""
+        self.stop_api(at_once=True)
+        self._etcd.stop()
+        self._etcd.put_back(backup)
+        self._start_etcd()
+        self.start_api()
 
     def stop_controllers(self) -> None:
         """Kill the controllers: no garbage collection, no EndpointSlices any more."""
@@ -236,21 +248,12 @@ class ControlPlane(Running):
 
     # --- its parts -------------------------------------------------------------------------------
 
+    @cached_property
+    def _etcd(self) -> Etcd:
+        return Etcd(self.place)
+
     def _start_etcd(self) -> None:
-        clients = f"http://{LOOPBACK}:{self._etcd_port}"
-        peers = f"http://{LOOPBACK}:{self.place.free_port()}"
-        command = [
-            binaries.path("etcd"),
-            f"--data-dir={self.place.directory / 'etcd'}",
-            *(f"--listen-client-urls={clients}", f"--advertise-client-urls={clients}"),
-            *(f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}"),
-            f"--initial-cluster=default={peers}",
-            # A test run that loses power has lost its data anyway.
-            "--unsafe-no-fsync",
-            "--log-level=warn",
-        ]
-        process = self.place.start("etcd", command)
-        self._await("etcd", process, self._etcd_answers)
+        self._await("etcd", self._etcd.start(), self._etcd.answers)
 
     def _start_api_server(self) -> None:
         process = self.place.start("kube-apiserver", self._api_command())
@@ -264,7 +267,7 @@ class ControlPlane(Running):
     def _api_command(self) -> list[str]:
         return [
             binaries.path("kube-apiserver"),
-            f"--etcd-servers=http://{LOOPBACK}:{self._etcd_port}",
+            f"--etcd-servers={self._etcd.url}",
             *(f"--bind-address={self.address}", f"--secure-port={self.port}"),
             *self._how_others_reach_it(),
             f"--tls-cert-file={self._serving.certificate}",
@@ -343,31 +346,3 @@ class ControlPlane(Running):
             if process.running:
                 return
         raise LabError(f"{name} does not answer:\n{self.last_words()}")
-
-    # --- etcd ------------------------------------------------------------------------------------
-
-    @cached_property
-    def _etcd_port(self) -> int:
-        return self.place.free_port()
-
-    def _etcd_answers(self) -> bool:
-        with contextlib.suppress(OSError, http.client.HTTPException, LabError):
-            self._ask_etcd("/v3/kv/range", {"key": "AA=="})
-            return True
-        return False
-
-    def _ask_etcd(self, path: str, question: dict[str, Any]) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(LOOPBACK, self._etcd_port, timeout=10)
-        connection.sock = self.place.open_socket()
-        try:
-            connection.sock.settimeout(10)
-            connection.sock.connect((LOOPBACK, self._etcd_port))
-            connection.request("POST", path, json.dumps(question))
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        if answer.status != http.client.OK:
-            raise LabError(f"etcd answers {path} with {answer.status}: {content.decode()}")
-        found: dict[str, Any] = json.loads(content)
-        return found

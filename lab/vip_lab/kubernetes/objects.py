@@ -134,13 +134,18 @@ def make_pod(
         "containers": [{"name": "main", "image": "never-pulled"}],
     }
     api.create(PODS, body)
-    status = {
+    status = running(address, ready=ready)
+    return api.patch(PODS, name, {"status": status}, namespace, "status")
+
+
+def running(address: str, *, ready: bool = True) -> JsonObject:
+    """Return what a kubelet reports of a Pod that runs."""
+    return {
         "phase": "Running",
         "podIP": address,
         "podIPs": [{"ip": address}],
         "conditions": _pod_conditions(ready=ready),
     }
-    return api.patch(PODS, name, {"status": status}, namespace, "status")
 
 
 def set_pod_ready(api: Api, namespace: str, name: str, *, ready: bool) -> JsonObject:

@@ -130,6 +130,12 @@ class Operator:
         fields = Path(f"/proc/{self._running().pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def peak_memory_bytes(self) -> int:
+        """Return the most memory that it has ever had in use (its resident set)."""
+        lines = Path(f"/proc/{self._running().pid}/status").read_text().splitlines()
+        (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+        return int(peak) * 1024
+
     def log(self) -> str:
         """Return everything that it has printed in all its lives."""
         path = self._place.directory / "operator.log"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vip_model.planning.elections import Election
 from vip_model.planning.own_addresses import OwnAddresses
@@ -55,6 +55,19 @@ def for_gates(virtual_ip: VirtualIP) -> Iterator[Finding]:
                     "it can never change the winner, since only one node takes part: raise "
                     "placement.maxCandidates, or choose the action Withdraw"
                 ),
+            )
+
+
+def for_hidden_pods(virtual_ip: VirtualIP, hidden: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the gates on pods that cannot be looked at."""
+    why = hidden.get(virtual_ip.namespace)
+    if why is None:
+        return
+    for number, gate in enumerate(virtual_ip.spec.gates):
+        if gate.pods is not None:
+            yield (
+                f"spec.gates[{number}].pods",
+                f"{why}; until then it does not decide which nodes become candidates",
             )
 
 

@@ -20,6 +20,7 @@ class Backends:
             self._pods = {}
             for pod in inputs.pods:
                 self._pods.setdefault(pod.namespace, []).append(pod)
+        self._hidden = inputs.hidden_pods
         self._endpoints: dict[tuple[str, str], ServiceEndpoints] | None = None
         if inputs.endpoints is not None:
             self._endpoints = {(one.namespace, one.name): one for one in inputs.endpoints}
@@ -59,7 +60,7 @@ class Backends:
                 yield name
 
     def _behind(self, namespace: str, gate: Gate) -> frozenset[str] | None:
-        if gate.pods is not None and self._pods is not None:
+        if gate.pods is not None and self._pods is not None and namespace not in self._hidden:
             return self._with_pods(namespace, gate.pods.selector)
         if gate.endpoints is not None and self._endpoints is not None:
             key = (namespace, gate.endpoints.service_ref.name)

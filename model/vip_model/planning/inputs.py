@@ -115,6 +115,7 @@ class PlanInputs:
         services: Services that serviceRef may name.
         endpoints: where Services have ready endpoints.
         pods: pods that gates may select.
+        hidden_pods: by namespace whose pods cannot be looked at: why, a clause.
         nodes: the nodes; None in static mode without Node documents.
         speakers: what nodes report; None is static mode.
         allocated: what was allocated before; None in static mode.
@@ -131,6 +132,7 @@ class PlanInputs:
     services: Sequence[Service] | None = None
     endpoints: Sequence[ServiceEndpoints] | None = None
     pods: Sequence[Pod] | None = None
+    hidden_pods: Mapping[str, str] = field(default_factory=dict)
     nodes: Sequence[Node] | None = None
     speakers: Sequence[Speaker] | None = None
     allocated: Sequence[VirtualRouter] | None = None

@@ -288,7 +288,11 @@ def _advise(election: Election, site: Site, claims: Claims, ledger: Ledger) -> N
     for path, text in findings:
         ledger.warn(first, path, text)
     for virtual_ip in election.draft.members:
-        for path, text in (*advice.for_gates(virtual_ip), *asking_one_place(virtual_ip)):
+        for path, text in (
+            *advice.for_gates(virtual_ip),
+            *advice.for_hidden_pods(virtual_ip, site.inputs.hidden_pods),
+            *asking_one_place(virtual_ip),
+        ):
             ledger.warn(virtual_ip, path, text)
         if site.inputs.static:
             for path, text in advice.for_static_mode(virtual_ip):

@@ -177,6 +177,7 @@ def _inputs(basis: _Basis, settings: OperatorSettings) -> inputs.PlanInputs:
         services=[each.planned(settings.load_balancer_class) for each in snapshot.services],
         endpoints=_endpoints(snapshot.endpoint_slices),
         pods=snapshot.pods,
+        hidden_pods=snapshot.hidden_pods,
         nodes=snapshot.nodes,
         speakers=snapshot.speakers,
         allocated=snapshot.virtual_routers,

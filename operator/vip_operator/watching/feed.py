@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from vip_kube.client import Object
 from vip_kube.kinds import Kind
+from vip_operator.core.known.decode import Entry
 from vip_operator.core.known.store import Store
 
 _log = logging.getLogger("operator.feed")
@@ -23,6 +24,10 @@ class Feed:
     def __init__(self, store: Store, changed: Callable[[bool], None]) -> None:
         self._store = store
         self._changed = changed
+
+    def wake(self) -> None:
+        """Have everything looked at again."""
+        self._changed(False)
 
     def hear(self, kind: Kind, kind_of_event: str | None, content: Object) -> None:
         """Take an event of kopf; its type is None for an object that was listed."""
@@ -54,6 +59,34 @@ class Feed:
         self._changed(False)
         return missed
 
+    def take(self, kind: str, entry: Entry) -> None:
+        """Take what a reflector has read of an object."""
+        if self._store.take(kind, entry):
+            self._changed(_may_wait(kind))
+
+    def drop(self, kind: str, entry: Entry) -> None:
+        """Take that an object is gone, as a reflector tells it."""
+        if self._store.drop(kind, entry):
+            self._changed(_may_wait(kind))
+
+    def complete(self, kind: str, part: str = "") -> None:
+        """Note that all that was asked of a kind, or of a part of it, has been told."""
+        self._store.complete(kind, part)
+        self._changed(False)
+
+    def doubt(self, kind: str, part: str = "") -> None:
+        """Plan nothing before all of this has been told anew."""
+        self._store.doubt(kind, part)
+
+    def clear(self, kind: str, part: str = "") -> None:
+        """Forget what is about to be told anew."""
+        self._store.clear(kind, part)
+
+    def hide(self, kind: str, part: str, why: str) -> None:
+        """Note why a part of a kind cannot be had; empty: it can."""
+        if self._store.hide(kind, part, why):
+            self._changed(False)
+
     def newest(self, kind: str) -> int:
         """Return the greatest resourceVersion that was heard of a kind."""
         return self._store.newest(kind)
@@ -61,39 +94,6 @@ class Feed:
     def count(self, kind: str) -> int:
         """Return how many objects of a kind are known."""
         return self._store.count(kind)
-
-
-class ReflectorFeed:
-    """Takes one kind from a reflector, whose first list is handed on as a whole.
-
-    Args:
-        feed: where to.
-        kind: which kind.
-    """
-
-    def __init__(self, feed: Feed, kind: Kind) -> None:
-        self._feed = feed
-        self._kind = kind.name
-        self._first: list[Object] | None = []
-
-    def upsert(self, content: Object) -> None:
-        """Take an object as it is."""
-        if self._first is not None:
-            self._first.append(content)
-        else:
-            self._feed.upsert(self._kind, content)
-
-    def delete(self, content: Object) -> None:
-        """Take the last version of an object that is gone."""
-        self._feed.delete(self._kind, content)
-
-    def synced(self) -> None:
-        """Hand the first list on; later ones came object by object, compared already."""
-        if self._first is None:
-            return
-        listed, self._first = self._first, None
-        versions = (int(content["metadata"]["resourceVersion"]) for content in listed)
-        self._feed.replace(self._kind, listed, str(max(versions, default=0)))
 
 
 def _may_wait(kind: str) -> bool:

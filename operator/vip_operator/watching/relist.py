@@ -1,4 +1,4 @@
-"""Our own LIST of what kopf watches, since a watch can lose deletions and not tell.
+"""Our own LIST of what kopf watches, which can lose deletions and not tell.
 
 After a watch could not go on, kopf lists anew and tells what is there, never what is gone. Kopf
 does not say either when it has told everything. So everything is listed here before the first
@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from vip_common.kinds import SPEAKERS, VIRTUAL_IP_POOLS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
-from vip_kube.client import EVERYTHING, Client, Object, ObjectList, Selection
+from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
 from vip_kube.kinds import Kind
-
-COUNTED = (VIRTUAL_IPS, VIRTUAL_IP_POOLS, VIRTUAL_ROUTERS, SPEAKERS)
 
 _LIST_EVERY_SECONDS = 300.0
 _COUNT_EVERY_SECONDS = 15.0
@@ -60,8 +57,6 @@ class Relister:
         client: open.
         listed: what is known.
         kinds: what is listed.
-        seldom: what is listed only where an API server that was restored from a backup counts
-            its versions from an earlier one on, which makes all that is known look newer.
         changed: called after something had been missed.
         restored: called once it turned out that the API server was restored from a backup.
         backoff: after trouble.
@@ -72,7 +67,6 @@ class Relister:
         client: Client,
         listed: Listed,
         kinds: Sequence[Kind],
-        seldom: Mapping[Kind, Selection],
         *,
         changed: Callable[[], None],
         restored: Callable[[], None],
@@ -83,9 +77,9 @@ class Relister:
         self._kinds = tuple(kinds)
         self._changed = changed
         self._restored = restored
-        self._seldom = dict(seldom)
         self._backoff = backoff
         self._asked = asyncio.Event()
+        self._told_restored = False
         self._known: set[Kind] = set()
         self._trouble = Trouble(_log, "list what is there from the API server")
 
@@ -97,6 +91,11 @@ class Relister:
     def ask(self, why: str) -> None:
         """List everything soon; asked many times in a moment, it is done once."""
         _log.debug("Asked to list everything: %s", why)
+        self._asked.set()
+
+    def renew(self) -> None:
+        """List everything soon, and take it for the truth: it is known that versions went back."""
+        self._told_restored = True
         self._asked.set()
 
     async def run(self) -> None:
@@ -116,7 +115,7 @@ class Relister:
             if await self._is_asked_within(min(left, _COUNT_EVERY_SECONDS)):
                 return
             try:
-                differing = await self._differing(COUNTED)
+                differing = await self._differing(self._kinds)
                 if differing and not await self._is_asked_within(_RECOUNT_AFTER_SECONDS):
                     differing = await self._differing(differing)
             except (ApiError, UnreachableError) as error:
@@ -144,19 +143,16 @@ class Relister:
 
     async def _list(self, kinds: Iterable[Kind]) -> None:
         """List the kinds, each tried until it works."""
-        if await self._list_each(kinds):
+        told, self._told_restored = self._told_restored, False
+        if await self._list_each(self._kinds if told else kinds, restored=told):
             # What was told while those lists were under way may have looked like old news.
-            await self._list_each(self._everything)
+            await self._list_each(self._kinds, restored=False)
         self._backoff.reset()
         self._trouble.ends()
 
-    @property
-    def _everything(self) -> tuple[Kind, ...]:
-        return (*self._kinds, *self._seldom)
-
-    async def _list_each(self, kinds: Iterable[Kind]) -> bool:
+    async def _list_each(self, kinds: Iterable[Kind], *, restored: bool) -> bool:
         """List the kinds, and all there are once versions went back; return whether they did."""
-        left, restored = list(kinds), False
+        left = list(kinds)
         while left:
             try:
                 went_back = await self._list_one(left[0], restored=restored)
@@ -170,17 +166,17 @@ class Relister:
                 _log.warning("The API server was restored from a backup: listing everything")
                 restored = True
                 self._restored()
-                left = [kind for kind in self._everything if kind != listed]
+                left = [kind for kind in self._kinds if kind != listed]
         return restored
 
     async def _list_one(self, kind: Kind, *, restored: bool) -> bool:
         """List a kind; return whether its versions are older than they were."""
         newest = self._listed.newest(kind.name)
-        listed = await self._read(kind)
+        listed = await self._client.list(kind)
         if int(listed.resource_version) < newest and not restored:
             # A cache that lags behind catches up; what was restored from a backup does not.
             await asyncio.sleep(_RECOUNT_AFTER_SECONDS)
-            listed = await self._read(kind)
+            listed = await self._client.list(kind)
         went_back = int(listed.resource_version) < newest
         missed = self._listed.replace(
             kind.name, listed.items, listed.resource_version, restored=restored or went_back
@@ -191,9 +187,6 @@ class Relister:
             self._changed()
         self._known.add(kind)
         return went_back
-
-    async def _read(self, kind: Kind) -> ObjectList:
-        return await self._client.list(kind, self._seldom.get(kind, EVERYTHING))
 
 
 def _plurals(kinds: Iterable[Kind]) -> str:

@@ -1,8 +1,7 @@
-"""What happens in the cluster, told to the operator's loop.
+"""What users write, told to the operator's loop by kopf.
 
-Kopf is the watch layer of our own kinds, Nodes and Services. It keeps a worker and the whole
-object for each of them, which Pods, EndpointSlices and Leases are too many and too lively for,
-and Leases are of one namespace only: those come through `vip_kube.reflector`.
+Kopf is the watch layer of VirtualIPs and pools. It keeps a worker and the whole object for each of
+them; all else comes through `vip_kube.reflector`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,12 @@ from vip_common.log import Trouble
 from vip_kube.backoff import Backoff
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError, UnreachableError
-from vip_kube.kinds import NODES, SERVICES, Kind
+from vip_kube.kinds import Kind
 from vip_operator.watching.kopf_thread import Hear, KopfThread
 
-KINDS = (VIRTUAL_IPS, VIRTUAL_IP_POOLS, VIRTUAL_ROUTERS, SPEAKERS, NODES, SERVICES)
+KINDS = (VIRTUAL_IPS, VIRTUAL_IP_POOLS)
+# Without all of them there is nothing to be done.
+SERVED = (*KINDS, VIRTUAL_ROUTERS, SPEAKERS)
 
 # A life of kopf that lasted so long was no failure to start.
 _SETTLED_SECONDS = 30.0
@@ -123,7 +124,7 @@ class Watch:
         """Wait until discovery serves every kind; say once which ones are missing."""
         while True:
             try:
-                unserved = await self._client.unserved(KINDS)
+                unserved = await self._client.unserved(SERVED)
             except (ApiError, UnreachableError) as error:
                 self._discovery.begins(error)
             else:

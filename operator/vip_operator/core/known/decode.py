@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ from vip_model.schema.parse import label_of, parse_document
 from vip_operator.core.known.kubernetes_objects import (
     METADATA_FIELDS,
     Content,
+    Source,
+    head_of,
     metadata_of,
     present,
     read_endpoint_slice,
@@ -49,33 +52,92 @@ Decoded = (
 )
 
 
+Place = tuple[str, str]  # namespace and name: one object at a time is there
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version of one object.
+
+    Attributes:
+        uid: which object.
+        place: where it is.
+        version: its resourceVersion; versions of a kind compare as numbers.
+        value: what is known from it; None: nothing depends on it.
+        trouble: why it cannot be read; empty where it can.
+    """
+
+    uid: str
+    place: Place
+    version: int
+    value: Decoded | None
+    trouble: str = ""
+
+    def says_the_same(self, other: Entry | None) -> bool:
+        """Return whether a snapshot looks the same with the other; None: with no entry at all."""
+        if other is None:
+            return self.value is None and not self.trouble
+        return self.value == other.value and self.trouble == other.trouble
+
+
 class DecodeError(ValueError):
     """An object does not have the shape of its kind; the text is a whole sentence."""
 
 
-def decode(kind: str, content: Content) -> Decoded | None:
-    """Return what is known from an object; None where nothing depends on it.
+def read(kind: str, source: Source) -> Entry:
+    """Return what is known from an object, and what could not be read of it.
 
     Args:
         kind: name of the kind, such as Pod; items of a list do not carry it themselves.
-        content: the object.
+        source: the object, as JSON or decoded.
+    """
+    head = head_of(source)
+    place = (head.namespace or "", head.name)
+    version = number(head.resource_version or "")
+    try:
+        return Entry(head.uid or "", place, version, decode(kind, source))
+    except DecodeError as error:
+        return Entry(head.uid or "", place, version, None, str(error))
+
+
+def number(resource_version: str) -> int:
+    """Return a resourceVersion as a number; one that is none counts as older than all others."""
+    return int(resource_version) if resource_version.isdecimal() else 0
+
+
+def decode(kind: str, source: Source) -> Decoded | None:
+    """Return what is known from an object; None where nothing depends on it.
+
+    Args:
+        kind: name of the kind.
+        source: the object.
 
     Raises:
         DecodeError: it cannot be read. A VirtualIP never raises it: users are told in its status.
     """
     try:
-        return DECODERS[kind](content)
+        if kind in KUBERNETES_READERS:
+            return KUBERNETES_READERS[kind](source)
+        return READERS[kind](_whole(source))
     except ConfigError as error:
         reasons = "; ".join(
             f"{each.field or 'the object'}: {each.message}" for each in error.problems
         )
-        raise _unreadable(kind, content, reasons) from error
+        raise _unreadable(kind, source, reasons) from error
     except msgspec.ValidationError as error:
-        raise _unreadable(kind, content, str(error)) from error
+        raise _unreadable(kind, source, str(error)) from error
 
 
-def _unreadable(kind: str, content: Content, reasons: str) -> DecodeError:
-    return DecodeError(f"{label_of({**content, 'kind': kind})} cannot be read: {reasons}.")
+def _unreadable(kind: str, source: Source, reasons: str) -> DecodeError:
+    label = label_of({**_whole(source), "kind": kind})
+    return DecodeError(f"{label} cannot be read: {reasons}.")
+
+
+def _whole(source: Source) -> Content:
+    if isinstance(source, msgspec.Raw):
+        found: Content = msgspec.json.decode(source)
+        return found
+    return source
 
 
 def _document(content: Content, kind: str) -> dict[str, Any]:
@@ -146,11 +208,14 @@ def _speaker(content: Content) -> Speaker:
     return found
 
 
-DECODERS: Mapping[str, Callable[[Content], Decoded | None]] = {
+# Our own kinds, which are checked field by field, and others, of which little is read.
+READERS: Mapping[str, Callable[[Content], Decoded | None]] = {
     "VirtualIP": _virtual_ip,
     "VirtualIPPool": _pool,
     "VirtualRouter": _virtual_router,
     "Speaker": _speaker,
+}
+KUBERNETES_READERS: Mapping[str, Callable[[Source], Decoded | None]] = {
     "Node": read_node,
     "Service": read_service,
     "EndpointSlice": read_endpoint_slice,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from vip_model.planning.inputs import Pod, Service
 from vip_model.resources.node import Node
@@ -127,6 +128,10 @@ class Snapshot:
     """Everything at one moment. Every field is complete: nothing is planned before that.
 
     Attributes:
+        services: those of our load-balancer class, and those that VirtualIPs refer to.
+        endpoint_slices: of Services that VirtualIPs refer to.
+        pods: of namespaces whose VirtualIPs ask for them.
+        hidden_pods: by namespace whose pods cannot be had: why, a clause.
         speaker_trouble: why nodes have no speaker, a clause; empty where nothing is known of it.
     """
 
@@ -140,4 +145,5 @@ class Snapshot:
     services: tuple[ServiceObject, ...] = ()
     endpoint_slices: tuple[EndpointSliceObject, ...] = ()
     pods: tuple[Pod, ...] = ()
+    hidden_pods: Mapping[str, str] = field(default_factory=dict)
     speaker_trouble: str = ""
