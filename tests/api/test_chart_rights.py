@@ -98,6 +98,7 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
     A VirtualIP is created, held, moved and deleted meanwhile.
     """
     namespace, scene = rights.namespace, Scene(api.api, rights.namespace)
+    rights.install({"podGates": {"namespaces": [namespace]}})
     speakers = ScriptedSpeakers(api.api, namespace, (NODE, "n2"))
     api.api.delete(SPEAKERS, NODE)  # the real agent of this node makes its own
     api.api.delete(LEASES, f"vip-speaker-{NODE}", namespace)
@@ -142,7 +143,11 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
         of_operator == expected_rights.OPERATOR_IN_CLUSTER | expected_rights.OPERATOR_IN_NAMESPACE
     )
     of_agent = used(each for each in records if each.user_agent.startswith("vip-speaker/"))
-    assert of_agent == expected_rights.AGENT_IN_CLUSTER | expected_rights.AGENT_IN_NAMESPACE
+    assert of_agent == (
+        expected_rights.AGENT_IN_CLUSTER
+        | expected_rights.AGENT_IN_NAMESPACE
+        | expected_rights.POD_GATES
+    )
 
 
 # --- the admission policy ------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def test_host_network_pods(installation: Installation, namespace: str) -> None:
         body["metadata"]["labels"] = {"app": "edge"}
         cluster.kubectl.apply(body)
     gate = {"name": "edge", "pods": {"selector": {"matchLabels": {"app": "edge"}}}}
+    installation.install(f"--set=podGates.namespaces={{{namespace}}}")
     installation.apply("edge", namespace, VIP, gates=[gate])
     try:
         holder = installation.await_ready("edge", namespace)
@@ -84,6 +85,7 @@ def test_host_network_pods(installation: Installation, namespace: str) -> None:
         cluster.api.delete(VIRTUAL_IPS, "edge", namespace)
         for node in cluster.names:
             cluster.api.delete(PODS, f"edge-{node}", namespace, at_once=True)
+        installation.install()
 
 
 def test_two_addresses_that_back_each_other_up(installation: Installation, namespace: str) -> None:

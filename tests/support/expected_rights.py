@@ -35,7 +35,7 @@ AGENT_IN_CLUSTER = (
     _each(_OURS, "virtualrouters speakers", *_FOLLOW)
     | _each(_OURS, "speakers", "create")
     | _each(_OURS, "speakers/status", "patch")
-    | _each("", "nodes pods services", *_FOLLOW)
+    | _each("", "nodes services", *_FOLLOW)
     | _each("discovery.k8s.io", "endpointslices", *_FOLLOW)
 )
 AGENT_IN_NAMESPACE = _each("coordination.k8s.io", "leases", "get", "create", "update")
