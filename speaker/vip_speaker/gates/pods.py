@@ -8,7 +8,8 @@ passes is enough; otherwise one whose probe fails makes the gate fail. While non
 has a verdict of its probe, the gate keeps the state that it had: a fresh pod alone neither brings
 an address to a node nor takes it away, and a gate that has just begun stays Unknown.
 
-The right to read pods is given by namespace; without it the gate is Unknown and says so.
+The right to read pods is given by namespace; without it the gate is Unknown and says so. A verdict
+stands where the right is missing later, as an API server that has just started may say for a while.
 """
 
 from __future__ import annotations
@@ -61,15 +62,9 @@ class PodsGate(WatchedGate):
         return self._surroundings.watch_pods(self._namespace, self._look)
 
     def _judge(self) -> Verdict | None:
-        if self._surroundings.pods_are_forbidden(self._namespace):
-            reason = (
-                f"the speaker may not read pods in namespace {self._namespace}: add it to "
-                "podGates.namespaces of the chart"
-            )
-            return Verdict(state=GateState.UNKNOWN, reason=reason, cause=Reason.PODS_FORBIDDEN)
         pods = self._surroundings.pods(self._namespace)
         if pods is None:
-            return None
+            return self._why_unknown()
         chosen = sorted(
             (pod for pod in pods if matches(self._selector, pod.labels)), key=lambda pod: pod.name
         )
@@ -82,6 +77,16 @@ class PodsGate(WatchedGate):
             return _passing(f"pod {ready[0].name} is ready")
         probed = [(pod.name, self._probers.verdict(pod)) for pod in ready]
         return judge_probed(probed, self.verdict.state)
+
+    def _why_unknown(self) -> Verdict | None:
+        """Return why the pods are not known, if time alone does not mend it."""
+        if not self._surroundings.pods_are_forbidden(self._namespace):
+            return None
+        reason = (
+            f"the speaker may not read pods in namespace {self._namespace}: add it to "
+            "podGates.namespaces of the chart"
+        )
+        return Verdict(state=GateState.UNKNOWN, reason=reason, cause=Reason.PODS_FORBIDDEN)
 
     def _why_none(self, chosen: Iterable[LocalPod]) -> str:
         """Return why no pod is ready; one that may become ready tells more than one that goes."""
