@@ -81,3 +81,22 @@ def test_a_retired_election_with_a_silent_candidate(
     assert "Ignored" not in out
     for line in lines:
         assert line in out.splitlines()
+
+
+def test_an_election_on_standby(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said what it waits for, and which nodes do not know it yet."""
+    cluster = cluster_of(3, virtual_ips=[declared()])
+    cluster.pass_seconds(15)
+    cluster.virtual_ips = [declared(group="front")]
+    cluster.cut.add("n2")
+    cluster.pass_seconds(2)
+    leases = [
+        lease(node, "2026-11-29T10:00:30.000000Z", revision)
+        for node, revision in cluster.applied.items()
+    ]
+    assert main(["plan", "-f", objects(cluster, leases, tmp_path / "all.json")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index(
+        "group shop/front (shop/web) runs once another election has let go of 192.0.2.100"
+    )
+    assert lines[place + 1] == "  waits for n2"

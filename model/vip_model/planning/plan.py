@@ -56,8 +56,8 @@ class Plan:
         statuses: what is said of each VirtualIP, in the order given.
         warnings: what does not hinder but should be known.
         deletable: names of those that are retired, and that no node runs any more.
-        awaited: by name of those that are retired or let go of addresses: nodes that may still
-            run what they had.
+        awaited: by name of those that are retired, stand by or let go of addresses: nodes that
+            have not applied that.
         ingress: the addresses that each Service of our load-balancer class is to show.
         not_shown: NAMESPACE/NAME of a VirtualIP to what its Services do not show, and why.
         virtual_router_ids_used: how many of the 255 VRIDs of each network and family are taken.
@@ -126,7 +126,7 @@ def plan(inputs: PlanInputs) -> Plan:
         awaited={
             name: endings.awaited(router)
             for name, router in allocated.items()
-            if router.spec.retired or router.spec.releasing
+            if router.spec.retired or router.spec.standby or router.spec.releasing
         },
     )
 

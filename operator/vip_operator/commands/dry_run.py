@@ -194,7 +194,8 @@ def _election(router: VirtualRouter, run: DryRun, node: str | None) -> list[str]
         return lines + _waiting(router, run)
     if spec.standby:
         addresses = ", ".join(_addresses(router))
-        return [f"{_title(router)} waits until another election has let go of {addresses}"]
+        line = f"{_title(router)} runs once another election has let go of {addresses}"
+        return [line, *_waiting(router, run)]
     lines = [f"{_title(router)}: {', '.join(_addresses(router))}", f"  {_parameters(router)}"]
     owner = run.owners.get(router.name)
     if owner is None:
