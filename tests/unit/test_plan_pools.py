@@ -97,8 +97,10 @@ def test_change_of_group_waits_until_the_old_election_has_let_go() -> None:
     joins = vip("web", addresses=["192.0.2.100"], group="front")
     moving = in_cluster([grouped, joins], before.virtual_routers)
     assert verdicts(moving)["shop/web"] is Reason.MOVING
-    assert router_of(moving, "vip.shop.web").spec.retired
-    left = [each for each in moving.virtual_routers if not each.spec.retired]
+    assert list(router_of(moving, "vip.shop.web").spec.releasing) == ["192.0.2.100"]
+    known = in_cluster([grouped, joins], moving.virtual_routers, liveness=confirmed(moving))
+    assert router_of(known, "vip.shop.web").spec.retired
+    left = [each for each in known.virtual_routers if not each.spec.retired]
     there = in_cluster([grouped, joins], left)
     assert there.refusals == ()
     (instance,) = router_of(there, "group.shop.front").spec.instances

@@ -102,8 +102,11 @@ def addresses_of(router: VirtualRouter) -> set[str]:
 def check_sound(routers: Sequence[VirtualRouter]) -> None:
     """Addresses and VRIDs that run are used once, slots and priorities fall together."""
     running = [each for each in routers if not each.spec.standby]
-    addresses = [one for each in running for inst in each.spec.instances for one in inst.addresses]
-    addresses += [one for each in routers for one in each.spec.releasing]
+    held = [
+        {*addresses_of(each), *each.spec.releasing} if each in running else {*each.spec.releasing}
+        for each in routers
+    ]
+    addresses = [one for each in held for one in each]
     assert len(addresses) == len(set(addresses))
     ids = [
         (instance.network, instance.family, instance.virtual_router_id)

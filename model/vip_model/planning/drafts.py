@@ -31,6 +31,7 @@ class Draft:
             edit asks for, or cannot be read. While there are any, what it has stays.
         given_up: addresses and names of gates that go all the same.
         is_left: owners of it are on their way to another election.
+        announced: addresses that these take along as soon as every candidate knows of it.
         standby: its members are moving, so that it may be made known and must not run.
         virtual_router_id: VRID once it is known.
         remembered_virtual_router_id: VRID that it had before its VirtualRouter was lost.
@@ -44,6 +45,7 @@ class Draft:
     staying: frozenset[str] = frozenset()
     given_up: frozenset[str] = frozenset()
     is_left: bool = False
+    announced: tuple[str, ...] = ()
     standby: bool = False
     virtual_router_id: int | None = None
     remembered_virtual_router_id: int | None = None

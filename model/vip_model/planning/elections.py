@@ -53,7 +53,9 @@ def elect(draft: Draft, site: Site) -> Election:
     gates = gates_of(draft, static=site.inputs.static)
     instances = _instances(draft, vrrp, site.locator)
     addresses = [one for each in instances for one in each.addresses]
-    releasing = site.endings.releasing(draft.allocated, addresses, standby=draft.standby)
+    releasing = site.endings.releasing(
+        draft.allocated, addresses, announced=draft.announced, standby=draft.standby
+    )
     waits = draft.is_left or bool(releasing)
     contest = contest_of(draft, site, rungs, instances, gates, waits=waits)
     if draft.running is not None and len(releasing) > MOST_ITEMS:

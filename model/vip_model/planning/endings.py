@@ -76,13 +76,19 @@ class Endings:
                 yield router
 
     def releasing(
-        self, stored: VirtualRouter | None, addresses: Iterable[str], *, standby: bool
+        self,
+        stored: VirtualRouter | None,
+        addresses: Iterable[str],
+        *,
+        announced: Iterable[str] = (),
+        standby: bool,
     ) -> tuple[str, ...]:
         """Return the addresses that an election lets go of, until nobody may hold them for it.
 
         Args:
             stored: the election as it is.
             addresses: what it has from now on.
+            announced: of these, what it is to lose as soon as every candidate knows that.
             standby: it does not run from now on.
         """
         if stored is None or not self._nodes(stored):
@@ -92,32 +98,33 @@ class Endings:
         has_run = not spec.standby and (is_awaited or not spec.retired)
         had = sorted(_addresses(stored)) if has_run else ()
         kept = frozenset[str]() if standby else frozenset(addresses)
-        return tuple(one for one in dict.fromkeys((*left, *had)) if one not in kept)
+        gone = (one for one in (*left, *had) if one not in kept)
+        return tuple(dict.fromkeys((*announced, *gone)))
 
-    def may_be_left(
-        self, router: VirtualRouter, addresses: Iterable[str], heir: VirtualRouter | None
-    ) -> bool:
-        """Return whether an election may let go of addresses that another one waits for.
-
-        The other one must be ready: its living candidates know it. And nobody who may hold an
-        address unheard is waited for, unless nobody else holds it: the address would be away
-        meanwhile.
+    def is_ready(self, heir: VirtualRouter | None, addresses: frozenset[str]) -> bool:
+        """Return whether an election can take addresses over: its living candidates know of it.
 
         Args:
-            router: the election that has them.
-            addresses: the addresses.
-            heir: the one that is to have them, as it is; None where it is not there yet.
+            heir: as it is; None where it is not there yet.
+            addresses: what another one is to let go of for it.
         """
         if heir is None or heir.spec.retired:
             return False
         living = {each.node for each in heir.spec.candidates} - self.unreachable
         if heir.spec.standby:
-            knows = living <= self.confirmed(heir.name)
-            if not knows or not _addresses(heir) >= frozenset(addresses):
-                return False
+            knows = living <= self.confirmed(heir.name) and addresses <= _addresses(heir)
+            return bool(living) and knows
+        return bool(living)
+
+    def may_be_left(self, router: VirtualRouter, addresses: frozenset[str]) -> bool:
+        """Return whether an election may let go of addresses without their being away for long.
+
+        All that may hold one know that it goes, and are there to end it at once, or have ended.
+        If none of them is heard, nothing is lost with it.
+        """
         nodes = self._nodes(router)
-        unheard = nodes & self.unreachable
-        return bool(living) and (unheard == nodes or unheard <= self.ended(router))
+        is_announced = addresses <= frozenset(router.spec.releasing)
+        return nodes <= self.unreachable or (is_announced and not self.awaited(router))
 
     def retire(self, router: VirtualRouter) -> VirtualRouter:
         """Return an election marked as retired, with the marks that show whom it waits for.

@@ -89,7 +89,7 @@ class Judge:
             for owner in owners if name not in wanted else ():
                 self._left_behind.setdefault(owner, []).append(name)
         self._releasing = {
-            router.name: frozenset(normalised(router.spec.releasing))
+            router.name: frozenset(normalised(router.spec.releasing)) - _held(router)
             for router in inputs.allocated or ()
         }
 

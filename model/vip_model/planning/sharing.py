@@ -69,7 +69,7 @@ def what_stays(running: VirtualRouter, draft: Draft, endings: Endings) -> Virtua
     )
     if not instances:
         return running
-    releasing = endings.releasing(running, kept, standby=False)
+    releasing = endings.releasing(running, kept, announced=draft.announced, standby=False)
     spec = msgspec.structs.replace(
         running.spec,
         owners=owners_of(draft, static=False),
@@ -175,7 +175,8 @@ def _note_owners(
         here = {each.key for each in draft.refused}
         movers = [each for key, each in moving.items() if key in draft.owners]
         leaving = [each for each in movers if _leaves(each, draft, drafts, endings)]
-        draft.is_left = any(each.router_name != draft.name for each in movers)
+        going = [each.key for each in movers if each.router_name != draft.name]
+        draft.is_left, draft.announced = bool(going), _addresses_in(draft, going)
         draft.staying = draft.owners & (
             refused.keys() | here | inputs.unreadable | {each.key for each in movers}
         ) - {each.key for each in leaving}
@@ -192,8 +193,16 @@ def _leaves(
     new = drafts[virtual_ip.router_name]
     if draft.running is None or new is draft:
         return False
-    addresses = [str(each) for each in normalised(virtual_ip.spec.addresses)]
-    return endings.may_be_left(draft.running, addresses, new.running)
+    addresses = frozenset(str(each) for each in normalised(virtual_ip.spec.addresses))
+    own = frozenset(_addresses_in(draft, [virtual_ip.key]))
+    return endings.is_ready(new.running, addresses) and endings.may_be_left(draft.running, own)
+
+
+def _addresses_in(draft: Draft, owners: Iterable[str]) -> tuple[str, ...]:
+    """Return what an election has for some of its owners."""
+    running = draft.running
+    found = () if running is None else (running.addresses_of(each) for each in owners)
+    return tuple(sorted({one for addresses in found for one in addresses}))
 
 
 def _listed(virtual_ips: Iterable[VirtualIP]) -> frozenset[str]:

@@ -170,7 +170,7 @@ class VirtualRouterSpec(Part, frozen=True, kw_only=True):
     releasing: Annotated[
         tuple[str, ...],
         described(
-            "Addresses that it had, until every candidate has applied that, or has ended.",
+            "Addresses that it lets go of, until every candidate knows that, or has ended.",
             Limits(max_length=MOST_ITEMS, items=_ADDRESS),
         ),
     ] = ()
