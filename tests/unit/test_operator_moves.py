@@ -12,6 +12,7 @@ from support.mortal_cluster import MortalCluster, cluster_of
 from support.planned_cluster import declared
 from vip_model.resources.virtual_ip import VirtualIP
 from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.schema.limits import check_limits
 from vip_model.vocabulary import Reason
 
 ALONE, GROUP = "vip.shop.web", "group.shop.front"
@@ -157,6 +158,30 @@ def test_the_old_election_serves_while_a_candidate_is_cut_off(
     cluster.revive("n2")
     assert seconds_without(cluster, 30) <= 3
     assert holders(cluster) == {after[0].router_name}
+
+
+def test_more_addresses_that_move_than_can_be_announced() -> None:
+    """They go in turns; every VirtualRouter on the way is one that the API server takes."""
+
+    def crowd(group: str) -> list[VirtualIP]:
+        return [
+            declared(
+                f"m{each}",
+                addresses=[f"192.0.2.{10 + 30 * each + n}" for n in range(30)]
+                + [f"2001:db8::1:{each}{n}" for n in range(10)],
+                group=group,
+            )
+            for each in range(8)
+        ]
+
+    cluster = settled(*crowd("front"))
+    cluster.virtual_ips = crowd("back")
+    for _each in range(40):
+        cluster.pass_seconds(1)
+        for router in cluster.routers.values():
+            assert list(check_limits(router.spec, "spec")) == []
+    assert set(cluster.routers) == {"group.shop.back"}
+    assert not cluster.routers["group.shop.back"].spec.standby
 
 
 def test_a_vrid_that_is_taken_along_with_another_address() -> None:

@@ -176,7 +176,7 @@ def _note_owners(
         movers = [each for key, each in moving.items() if key in draft.owners]
         leaving = [each for each in movers if _leaves(each, draft, drafts, endings)]
         going = [each.key for each in movers if each.router_name != draft.name]
-        draft.is_left, draft.announced = bool(going), _addresses_in(draft, going)
+        draft.is_left, draft.announced = bool(going), _announced(draft, going)
         draft.staying = draft.owners & (
             refused.keys() | here | inputs.unreadable | {each.key for each in movers}
         ) - {each.key for each in leaving}
@@ -194,15 +194,24 @@ def _leaves(
     if draft.running is None or new is draft:
         return False
     addresses = frozenset(str(each) for each in normalised(virtual_ip.spec.addresses))
-    own = frozenset(_addresses_in(draft, [virtual_ip.key]))
+    own = _addresses_of(virtual_ip.key, draft)
     return endings.is_ready(new.running, addresses) and endings.may_be_left(draft.running, own)
 
 
-def _addresses_in(draft: Draft, owners: Iterable[str]) -> tuple[str, ...]:
-    """Return what an election has for some of its owners."""
-    running = draft.running
-    found = () if running is None else (running.addresses_of(each) for each in owners)
-    return tuple(sorted({one for addresses in found for one in addresses}))
+def _announced(draft: Draft, going: Iterable[str]) -> tuple[str, ...]:
+    """Return what those that leave an election take along, of as many of them as fit."""
+    listed = set(draft.running.spec.releasing) if draft.running is not None else set()
+    found: set[str] = set()
+    for each in sorted(going):
+        own = _addresses_of(each, draft)
+        if len(listed | found | own) <= MOST_ITEMS:
+            found |= own
+    return tuple(sorted(found))
+
+
+def _addresses_of(owner: str, draft: Draft) -> frozenset[str]:
+    """Return what an election has for one of its owners."""
+    return frozenset() if draft.running is None else frozenset(draft.running.addresses_of(owner))
 
 
 def _listed(virtual_ips: Iterable[VirtualIP]) -> frozenset[str]:
