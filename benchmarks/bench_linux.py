@@ -74,9 +74,9 @@ def _addresses(
 def _ask(worker: AddressWorker, request: Request) -> None:
     worker.submit(request)
     select.select([worker], [], [])
-    for result in worker.results():
-        assert isinstance(result, AddressResult)
-        assert not result.failures, result.reason
+    result = worker.next_result()
+    assert isinstance(result, AddressResult)
+    assert not result.failures, result.reason
 
 
 def _announcements(wire: Lan) -> None:

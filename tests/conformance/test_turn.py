@@ -21,53 +21,62 @@ from support.vrrp_scene import (
     on_every_link,
     send,
 )
-from vip_speaker.vrrp.turn import turn
+from vip_speaker.vrrp.turn import TURN_NS, turn
 
 MILLISECOND_NS = 1_000_000
 
 
 @dataclass
 class Recorder:
-    """A driver and its only router: both write down what is asked of them."""
+    """A driver, and one of its routers: both write down what is asked of them.
 
+    Attributes:
+        costs: how long each thing takes, in ns.
+        routers: how many are due.
+    """
+
+    costs: dict[str, int] = field(default_factory=dict)
+    routers: int = 1
     now: int = 0
     heard: int = 0
     asked: list[str] = field(default_factory=list)
-    routers: int = 1
-    adverts_per_turn: int = 1000
-    ticks_per_turn: int = 10
+    limits: dict[str, int] = field(default_factory=dict)
+    postponed: int = 0
 
     def now_ns(self) -> int:
-        self.now += 1
         return self.now
 
     def due(self, now: int) -> Iterable[Recorder]:
-        self.asked.append(f"due at {now}")
+        self._do("due")
         return self.routers * [self]
 
-    def receive(self) -> None:
-        self.asked.append("receive")
+    def postpone(self, routers: Iterable[Recorder]) -> None:
+        self.postponed = len(list(routers))
+
+    def receive(self, until_ns: int) -> None:
+        self._do("receive", until_ns)
         self.heard = self.now
 
     def heard_until_ns(self, router: Recorder) -> int:
         return self.heard
 
-    def take_events(self) -> None:
-        self.asked.append("take events")
+    def take_events(self, until_ns: int) -> None:
+        self._do("take events", until_ns)
 
-    def has_time(self, since_ns: int) -> bool:
-        adverts = [one for one in self.asked if one == f"advertise at {since_ns}"]
-        ticks = [one for one in self.asked if one.startswith(f"tick at {since_ns},")]
-        return len(adverts) < self.adverts_per_turn and len(ticks) < self.ticks_per_turn
-
-    def settle(self) -> None:
-        self.asked.append("settle")
+    def settle(self, until_ns: int) -> None:
+        self._do("settle", until_ns)
 
     def advertise(self, now: int) -> None:
-        self.asked.append(f"advertise at {now}")
+        self._do("advertise")
 
     def tick(self, now: int, heard_until_ns: int) -> None:
-        self.asked.append(f"tick at {now}, heard until {heard_until_ns}")
+        self._do("tick")
+        assert heard_until_ns == self.heard
+
+    def _do(self, what: str, until_ns: int = 0) -> None:
+        self.asked.append(what)
+        self.limits[what] = until_ns
+        self.now += self.costs.get(what, 0)
 
 
 def test_order_of_a_turn() -> None:
@@ -75,30 +84,55 @@ def test_order_of_a_turn() -> None:
     driver = Recorder()
     turn(driver)
     assert driver.asked == [
-        "due at 1",
-        "advertise at 1",
+        "due",
+        "advertise",
         "receive",
         "take events",
-        "due at 2",
-        "tick at 2, heard until 1",
+        "due",
+        "tick",
         "settle",
     ]
 
 
 def test_timers_fire_for_a_limited_time() -> None:
     """A hundred routers that become Active together do not delay the adverts of the others."""
-    driver = Recorder(routers=100, ticks_per_turn=3)
+    driver = Recorder(routers=100, costs={"tick": MILLISECOND_NS})
     turn(driver)
-    assert sum(one.startswith("advertise") for one in driver.asked) == 100
-    assert sum(one.startswith("tick") for one in driver.asked) == 3
+    assert driver.asked.count("advertise") == 100
+    assert driver.asked.count("tick") == 8
+    assert driver.postponed == 92
     assert driver.asked[-1] == "settle"
+    driver.routers = 1
+    turn(driver)
+    assert driver.postponed == 0
 
 
 def test_nothing_is_heard_before_all_due_adverts_are_out() -> None:
     """Where they take long the turn ends with them: an Active that overslept may be among them."""
-    driver = Recorder(routers=100, adverts_per_turn=7)
+    driver = Recorder(routers=100, costs={"advertise": MILLISECOND_NS})
     turn(driver)
-    assert driver.asked == ["due at 1", *["advertise at 1"] * 7, "settle"]
+    assert driver.asked == ["due", *["advertise"] * 4, "settle"]
+    assert driver.postponed == 96
+
+
+def test_a_turn_has_one_budget() -> None:
+    """What one kind of work has taken, those after it lack."""
+    costs = {"advertise": 3 * MILLISECOND_NS, "receive": 2 * MILLISECOND_NS}
+    driver = Recorder(costs=costs)
+    turn(driver)
+    assert driver.limits["receive"] == 7 * MILLISECOND_NS
+    # Half of the three milliseconds that are left: the timers are to have the other half.
+    assert driver.limits["take events"] == 6.5 * MILLISECOND_NS
+    assert driver.limits["settle"] == TURN_NS
+
+
+def test_nothing_starves_where_the_budget_is_spent() -> None:
+    """Each kind of work has one step, though receiving alone took longer than a turn may."""
+    driver = Recorder(routers=10, costs={"receive": 2 * TURN_NS})
+    turn(driver)
+    assert driver.limits["take events"] == driver.now  # at once: one step is what it does
+    assert driver.asked.count("tick") == 1
+    assert driver.postponed == 9
 
 
 @on_every_link

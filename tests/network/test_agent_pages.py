@@ -53,7 +53,7 @@ def bind(wire: Lan, address: str) -> None:
             )
         )
         assert select.select([worker], [], [], 10)[0]
-        (result,) = worker.results()
+        result = worker.next_result()
         assert isinstance(result, AddressResult)
         assert result.reason == ""
         worker.close()

@@ -18,6 +18,8 @@ from vip_speaker.linux.view import ListeningPlace
 
 VIRTUAL_ROUTER_ID = MESSAGE[1]
 
+TURN_NS = 4_000_000
+
 
 class Listener:
     """Ears on the node, and what they heard."""
@@ -50,7 +52,7 @@ class Listener:
     def turn(self) -> bool:
         """Do as the engine's loop does, once; return whether anything was heard so far."""
         events = self.selector.select(0.1)
-        self.ears.drain()
+        self.ears.drain(boottime_ns() + TURN_NS)
         for key, mask in events:
             if key.data is not None:
                 key.data(mask)
@@ -87,7 +89,7 @@ def test_strangers_are_heard_when_there_is_time(wire: Lan, listener: Listener) -
     listener.ears.listen([listener.eth0])
     speak(wire)
     assert until(lambda: listener.selector.select(0.1))
-    listener.ears.drain()
+    listener.ears.drain(boottime_ns() + TURN_NS)
     assert listener.heard == []
     assert until(listener.turn)
     assert listener.heard[0][0] == wire.index
@@ -101,7 +103,7 @@ def test_a_router_hears_at_once(wire: Lan, listener: Listener) -> None:
     speak(wire)
 
     def drained() -> bool:
-        listener.ears.drain()
+        listener.ears.drain(boottime_ns() + TURN_NS)
         return bool(listener.heard)
 
     try:

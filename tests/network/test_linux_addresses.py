@@ -64,9 +64,9 @@ def answer(
     deadline = time.monotonic() + 5
     while True:
         assert select.select([worker], [], [], deadline - time.monotonic())[0]
-        for result in worker.results():
-            if isinstance(result, AddressResult) and result.request is request:
-                return result
+        result = worker.next_result()
+        if isinstance(result, AddressResult) and result.request is request:
+            return result
 
 
 def bind(wire: Lan, *addresses: Address, lifetime_seconds: int = LIFETIME) -> BindRequest:
@@ -312,12 +312,12 @@ def test_submit_does_not_wait_for_the_kernel(wire: Lan, worker: AddressWorker) -
     many = tuple(ip_address("2001:db8:1::") + n for n in range(255))
     for _ in range(100):
         worker.submit(bind(wire, *many, lifetime_seconds=60))
-    results = worker.results()
+    results = list(iter(worker.next_result, None))
 
     assert len(results) < 100
 
     def all_done() -> bool:
-        results.extend(worker.results())
+        results.extend(iter(worker.next_result, None))
         return len(results) == 100
 
     until(all_done, seconds=30)
@@ -326,9 +326,8 @@ def test_submit_does_not_wait_for_the_kernel(wire: Lan, worker: AddressWorker) -
 def test_dump(wire: Lan, worker: AddressWorker) -> None:
     """A dump answers with the number it was asked with, all links, and all addresses."""
     worker.submit(DumpRequest(overflows=7))
-    results = until(worker.results)
+    dump = until(worker.next_result)
 
-    [dump] = results
     assert isinstance(dump, DumpResult)
     assert dump.request.overflows == 7
     assert dump.error is None
@@ -346,7 +345,7 @@ worker = AddressWorker()
 addresses = (ip_address("{V4}"),)
 worker.submit(BindRequest(token="", ifindex={wire.index}, addresses=addresses, lifetime_seconds=3))
 select.select([worker], [], [], 5)
-print(worker.results()[0].reason)
+print(worker.next_result().reason)
 """
     said = wire.node.run("setpriv", "--bounding-set=-net_admin", "--", sys.executable, "-c", script)
 
@@ -354,7 +353,7 @@ print(worker.results()[0].reason)
 
 
 def test_a_dead_thread_is_not_silent(wire: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a bug kills the thread, the engine's next look at the results raises."""
+    """If a bug kills the thread, the engine's next look for an answer raises."""
     with wire.node.entered():
         worker = AddressWorker()
     monkeypatch.setattr(NetlinkSocket, "dump_addresses", lambda *_: 1 // 0)
@@ -362,7 +361,7 @@ def test_a_dead_thread_is_not_silent(wire: Lan, monkeypatch: pytest.MonkeyPatch)
     assert select.select([worker], [], [], 5)[0]
 
     with pytest.raises(RuntimeError, match="has died"):
-        worker.results()
+        worker.next_result()
     assert worker.close()
 
 

@@ -57,7 +57,7 @@ class WatchedPair:
         for engine in self.engines:
             self._desire(engine, others)
 
-    def assert_undisturbed(self, disturb: Disturb, milliseconds_max: int = MILLISECONDS_MAX) -> str:
+    def assert_undisturbed(self, disturb: Disturb) -> str:
         """Assert that no watched router changes its state meanwhile, and that no turn is long.
 
         It is done again, three times at most, where the machine let nobody be on time, where turns
@@ -74,11 +74,8 @@ class WatchedPair:
                 shortfalls.append(disturb())
             after = [engine.status()["turns"] for engine in self.engines]
             assert self._transitions() == transitions
-            assert _count_long(before, after, "processor", milliseconds_max) == 0, after
-            is_late = any(
-                _count_long(before, after, what, milliseconds_max)
-                for what in ("elapsed", "lateness")
-            )
+            assert _count_long(before, after, "processor") == 0, after
+            is_late = any(_count_long(before, after, what) for what in ("elapsed", "lateness"))
             is_punctual = control.latest_milliseconds < _CONTROL_MILLISECONDS_MAX
             late.append(is_late and is_punctual)
             if is_punctual and not is_late and not shortfalls[-1]:
@@ -121,13 +118,11 @@ def _await_states(engine: BareEngine, state: str) -> None:
     )
 
 
-def _count_long(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], what: str, milliseconds_max: int
-) -> int:
+def _count_long(before: list[dict[str, Any]], after: list[dict[str, Any]], what: str) -> int:
     """Return how many turns since then were longer than the limit, of all engines."""
     count = 0
     for then, now in zip(before, after, strict=True):
-        first = now[what]["boundsMilliseconds"].index(milliseconds_max) + 1
+        first = now[what]["boundsMilliseconds"].index(MILLISECONDS_MAX) + 1
         count += sum(now[what]["counts"][first:]) - sum(then[what]["counts"][first:])
     return count
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from support.engine_node import router, view
 from vip_model.vocabulary import Checksum, FailureAction, Family, PreemptionMode
+from vip_speaker.engine.chores import run_to_end
 from vip_speaker.engine.compile import election_config
 from vip_speaker.engine.judge import (
     ADVERTS_PER_SECOND_MAX,
@@ -311,7 +312,7 @@ def test_whatever_is_sent_runs_or_is_refused(desired: Desired, more: list[Desire
         placement = place(one, view())
         if placement.placed:
             election_config(one, placement.placed)
-    ours(judgement.desired, judgement.desired.routers)
+    run_to_end(ours(judgement.desired, judgement.desired.routers))
     for node in judgement.desired.watch:
         watched(view(), node)
     assert decode_to_engine(encode(judgement.desired)) == judgement.desired

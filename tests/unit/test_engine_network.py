@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from vip_speaker.linux.rtnetlink import Link
 from vip_speaker.messages import Desired, DesiredGate, DesiredRouter
 
 ROUTERS, VETHS = 255, 250
+LATER_NS = 1 << 62
 
 
 def numbered(number: int, *addresses: str, **fields: object) -> DesiredRouter:
@@ -31,7 +34,8 @@ class Places:
 
     def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scene = scene
-        self.fleet = Fleet(scene.node, set())
+        self.touched: set[Router] = set()
+        self.fleet = Fleet(scene.node, self.touched)
         self.news = NetworkNews(scene.node, self.fleet, self)
         self.placed: list[str] = []
         self.interfaces = 0
@@ -63,7 +67,7 @@ class Places:
         """Return the names of the routers that these events place anew."""
         self.placed.clear()
         self.scene.monitor.events = list(events)
-        self.news.read()
+        assert self.news.read(LATER_NS)
         return sorted(self.placed)
 
 
@@ -156,9 +160,9 @@ def test_a_router_that_is_gone_is_forgotten(places: Places) -> None:
     places.run(numbered(1, "192.0.2.100"))
     places.fleet.apply(Desired(node="n1", complete=True))
     places.fleet.proceed(None)
-    for one in places.fleet:
-        one.close()
-    places.fleet.remove_ended()
+    places.fleet.note_ended(places.touched)
+    assert len(places.fleet.remove_ended(LATER_NS)) == 1
+    assert len(places.fleet) == 0
     assert not places.scene.node.dependencies.on([2])
     assert not places.hear(LinkChanged(link(2, "eth0", carrier=False), link(2, "eth0")))
 
@@ -193,3 +197,74 @@ def test_routers_end_and_start_a_little_at_a_time(places: Places) -> None:
         assert sum(one.leaving for one in places.fleet) <= turns
     assert [one.name for one in places.fleet if not one.leaving] == ["vip.default.r99"]
     assert turns > 20
+
+
+def test_a_link_that_concerns_many_routers_takes_many_turns(places: Places) -> None:
+    """One router at least, and no more than there is time for; nothing else is read meanwhile."""
+    places.run(*(numbered(each, f"192.0.2.{each + 20}") for each in range(40)))
+    places.scene.monitor.events = [
+        LinkChanged(link(2, "eth0", carrier=False), link(2, "eth0")),
+    ]
+    assert not places.news.read(0)
+    turns = 1
+    while places.news.has_work:
+        assert len(places.placed) <= turns
+        places.news.proceed(0)
+        turns += 1
+    assert len(set(places.placed)) == 40
+    assert places.news.read(0)
+
+
+def test_a_router_that_ends_meanwhile_is_not_placed(places: Places) -> None:
+    """What is left to do looks at what there is by then."""
+    places.run(numbered(1, "192.0.2.100"), numbered(2, "192.0.2.101"))
+    places.scene.monitor.events = [
+        LinkChanged(link(2, "eth0", carrier=False), link(2, "eth0")),
+    ]
+    places.news.read(0)
+    places.fleet.apply(Desired(node="n1", complete=True))
+    places.fleet.proceed(None)
+    places.fleet.note_ended(places.touched)
+    places.fleet.remove_ended(LATER_NS)
+    places.news.proceed(LATER_NS)
+    assert len(places.placed) == 1
+
+
+def test_verdicts_are_judged_a_little_at_a_time(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One router at least, each once, however often the agent speaks meanwhile."""
+    gates = [DesiredGate(name="web")]
+    places.run(*(numbered(each, f"192.0.2.{each + 20}", gates=gates) for each in range(40)))
+    judged: list[str] = []
+    original = Router.judge
+
+    def judge(one: Router, now: int) -> bool:
+        judged.append(one.name)
+        return original(one, now)
+
+    monkeypatch.setattr(Router, "judge", judge)
+    places.fleet.judge_all()
+    turns = 0
+    while len(judged) < 40:
+        places.fleet.judge(0)
+        turns += 1
+        places.fleet.judge_all()
+        assert len(judged) == turns
+    assert len(set(judged)) == 40
+
+
+def test_a_router_that_has_ended_is_no_garbage(places: Places) -> None:
+    """It goes without the collector, which is not to look at what lives for long."""
+    places.run(numbered(1, "192.0.2.100"))
+    (name,) = [weakref.ref(one) for one in places.fleet]
+    gc.disable()
+    try:
+        places.fleet.apply(Desired(node="n1", complete=True))
+        places.fleet.proceed(None)
+        places.fleet.note_ended(places.touched)
+        places.touched.clear()
+        places.fleet.remove_ended(LATER_NS)
+        assert name() is None
+    finally:
+        gc.enable()

@@ -83,7 +83,8 @@ def test_it_runs_when_the_first_has_gone(routers: Routers) -> None:
     """Within a few seconds, without any event of the network."""
     routers.want(FIRST, SECOND)
     routers.want(SECOND)
-    routers.fleet.remove_ended()
+    routers.fleet.note_ended(list(routers.fleet))
+    assert len(routers.fleet.remove_ended(1 << 62)) == 1
     routers.retry(SECOND)
     assert routers.vrid(SECOND) == 51
     assert not routers[SECOND].obstacles.waits_for

@@ -52,6 +52,8 @@ class Harness:
         while events := self.selector.select(0.05):
             for key, mask in events:
                 key.data(mask)
+            while self.server.has_lines:
+                self.server.handle_lines(0)
 
     def client(self) -> socket.socket:
         client = socket.socket(socket.AF_UNIX)
@@ -214,3 +216,18 @@ def test_an_unknown_field_is_ignored(harness: Harness) -> None:
         client.sendall(b'{"type":"status","version":9,"colour":"blue"}\n')
         harness.turn()
     assert harness.received == [StatusRequest(version=9)]
+
+
+def test_clients_take_turns(harness: Harness) -> None:
+    """One that says much at once holds up neither the loop nor another, and is heard out."""
+    with harness.client() as greedy, harness.client() as modest:
+        greedy.sendall(100 * encode(StatusRequest()))
+        modest.sendall(encode(Subscribe()))
+        while len(harness.received) < 101:
+            for key, mask in harness.selector.select(1):
+                key.data(mask)
+            before = len(harness.received)
+            harness.server.handle_lines(0)
+            assert len(harness.received) <= before + 1
+    assert harness.received.index(Subscribe()) < 10
+    assert not harness.server.has_lines

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from vip_model.vocabulary import Family
+from vip_speaker.engine.chores import run_to_end
 from vip_speaker.engine.strangers import Limits, Ours, Stranger, Strangers, ours
 from vip_speaker.messages import Desired, DesiredInstance, DesiredRouter, KnownRouter
 
@@ -231,7 +232,7 @@ def known(virtual_router_id: int, *sources: str) -> KnownRouter:
 def test_ours_are_all_that_are_known_and_all_that_run() -> None:
     """One VRID may be used in two networks; what is kept though not desired counts too."""
     desired = Desired(node="n1", known=[known(7, "fe80::1"), known(7, "fe80::2"), known(8)])
-    found = ours(desired, [running(instance(7, ["192.0.2.1"]), instance(9, None))])
+    found = run_to_end(ours(desired, [running(instance(7, ["192.0.2.1"]), instance(9, None))]))
     assert found == {
         (6, 7): frozenset({ip_address("fe80::1"), ip_address("fe80::2")}),
         (6, 8): frozenset(),
@@ -242,4 +243,4 @@ def test_ours_are_all_that_are_known_and_all_that_run() -> None:
 
 def test_an_agent_that_does_not_say() -> None:
     """An agent of an older version leaves it open who is ours."""
-    assert ours(Desired(node="n1"), [running(instance(7, None))]) is None
+    assert run_to_end(ours(Desired(node="n1"), [running(instance(7, None))])) is None

@@ -26,8 +26,7 @@ EarKey = tuple[int, int]  # interface index, IP version
 
 # Three file descriptors each; the rest is for routers, of which a process may have many too.
 _PLACES_MAX = 64
-# How long adverts may be read in one turn, and how many between two looks at the clock.
-_TURN_NS = 4 * MILLISECOND_NS
+# How many adverts are read between two looks at the clock.
 _BATCH = 16
 # Of strangers so many are read in so long.
 _SAMPLE = 16
@@ -128,9 +127,8 @@ class Ears:
         for place in wanted:
             self._start_listening(place)
 
-    def drain(self) -> None:
-        """Handle packets for routers that have arrived, for a limited time, a few of each place."""
-        until_ns = boottime_ns() + _TURN_NS
+    def drain(self, until_ns: int) -> None:
+        """Handle packets for routers that have arrived, until then, but a few of each place."""
         waiting = dict(self._urgent)
         if self._urgent:  # another one is first in the next turn
             first = next(iter(self._urgent))

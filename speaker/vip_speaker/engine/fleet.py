@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from vip_speaker.engine import clock
 from vip_speaker.engine.node import Node
@@ -16,8 +15,6 @@ from vip_speaker.vrrp.timers import SECOND_NS
 LEFTOVER = ""  # token of what no router waits for
 # Verdicts of an earlier life stand for so long: the agent speaks within a second or two.
 _RECENT_NS = 30 * SECOND_NS
-
-_REMOVED_AT_A_TIME = 4
 
 _log = logging.getLogger("engine")
 
@@ -37,6 +34,9 @@ class Fleet:
         self._routers: dict[str, Router] = {}
         self._waiting: dict[str, DesiredRouter] = {}
         self._ending: dict[str, Callable[[int], None]] = {}
+        # Both in the order of their turns.
+        self._unjudged: dict[Router, None] = {}
+        self._ended: dict[Router, None] = {}
         self._leftovers_due = False
         self.is_behind = False
 
@@ -103,14 +103,48 @@ class Fleet:
             router.stop(now)
             self._touched.add(router)
 
-    def remove_ended(self) -> list[Router]:
-        """Let go of routers that have left, a few at a time, and return them."""
-        ended = (router for router in self._routers.values() if router.ended)
-        removed = list(itertools.islice(ended, _REMOVED_AT_A_TIME))
-        for router in removed:
+    @property
+    def has_work(self) -> bool:
+        """Whether there are routers to start, change, judge or remove."""
+        return bool(self.is_behind or self._unjudged or self._ended)
+
+    @property
+    def is_judging(self) -> bool:
+        """Whether `judge` has something left to do."""
+        return bool(self._unjudged)
+
+    def judge_all(self) -> None:
+        """Have every router look at its gates again."""
+        self._unjudged.update(dict.fromkeys(self._routers.values()))
+
+    def judge(self, until_ns: int) -> None:
+        """Judge the routers that are due for it, until then, one at least."""
+        while self._unjudged:
+            router = next(iter(self._unjudged))
+            del self._unjudged[router]
+            now = clock.boottime_ns()
+            if router.judge(now):
+                self._touched.add(router)
+            if now >= until_ns:
+                return
+
+    def note_ended(self, touched: Iterable[Router]) -> None:
+        """Take note of those that have left for good, among all to which something happened."""
+        self._ended.update((router, None) for router in touched if router.ended)
+
+    def remove_ended(self, until_ns: int) -> list[Router]:
+        """Let go of routers that have left, until then, one at least, and return them."""
+        removed = []
+        while self._ended:
+            router = next(iter(self._ended))
+            del self._ended[router]
             router.close()
+            self._unjudged.pop(router, None)
             self._node.state_file.forget(router.name)
             del self._routers[router.name]
+            removed.append(router)
+            if clock.boottime_ns() >= until_ns:
+                break
         return removed
 
     def _bring_about(self, now: int, name: str) -> None:

@@ -5,26 +5,29 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vip_speaker.engine import cache, state_file, status
 from vip_speaker.engine.agenda import Agenda
 from vip_speaker.engine.channels import Channels
-from vip_speaker.engine.chores import Chores, run_to_end
+from vip_speaker.engine.chores import Chores
 from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.ears import Ears
+from vip_speaker.engine.events import Events
 from vip_speaker.engine.fleet import Fleet
+from vip_speaker.engine.garbage import overlook_what_lives
 from vip_speaker.engine.judge import Judgement, Refusal, judge_desired, judging
 from vip_speaker.engine.network import NetworkNews
 from vip_speaker.engine.node import Node
 from vip_speaker.engine.opener import Opener
+from vip_speaker.engine.others import Others
 from vip_speaker.engine.probing import ProbeSockets
 from vip_speaker.engine.reception import Reception
 from vip_speaker.engine.router import Router
 from vip_speaker.engine.server import Connection, Server
-from vip_speaker.engine.strangers import Strangers, ours
 from vip_speaker.engine.turns import TurnMeter
+from vip_speaker.engine.verdicts import GateVerdicts
 from vip_speaker.engine.watching import Watching
 from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.addresses import AddressWorker, DumpResult, holds_nothing
@@ -33,8 +36,6 @@ from vip_speaker.linux.sockets import Packet
 from vip_speaker.messages import (
     Desired,
     Farewell,
-    ForeignRouter,
-    ForeignRouters,
     Hello,
     InterfaceReport,
     Interfaces,
@@ -45,17 +46,11 @@ from vip_speaker.messages import (
     Verdicts,
 )
 from vip_speaker.settings import Settings
-from vip_speaker.vrrp.timers import MILLISECOND_NS, SECOND_NS
-from vip_speaker.vrrp.turn import turn
+from vip_speaker.vrrp.timers import SECOND_NS
+from vip_speaker.vrrp.turn import share, turn
 
 CACHE_FILE_NAME = "desired.json"
 
-_STALE_AFTER_NS = 30 * SECOND_NS
-# How long each of these may take in one turn: chores, starting and changing routers, the adverts
-# that are due, and all other timers.
-_CHORES_NS = MILLISECOND_NS
-_PROCEED_NS = 2 * MILLISECOND_NS
-_TIMERS_NS = 4 * MILLISECOND_NS
 _STOP_LIMIT_NS = 9 * SECOND_NS
 
 _log = logging.getLogger("engine")
@@ -84,29 +79,30 @@ class Engine:
         )
         self._touched: set[Router] = set()
         self._fleet = Fleet(self._node, self._touched)
-        self._chores = Chores()
-        # Whether routers were taken leave of in this turn: there may be more of them.
-        self._has_ended = False
+        self._verdicts = GateVerdicts(self._node, self._fleet)
+        self._chores = Chores()  # of clients
+        self._own_chores = Chores()
+        self._postponed: dict[Router, int] = {}  # in the order of their turns
         self._network = NetworkNews(self._node, self._fleet, self)
-        self._strangers = Strangers()
-        self._foreign: list[ForeignRouter] = []
-        self._reception = Reception(self._node, self._fleet, self._strangers)
-        self._watching = Watching(self._selector, self._node, self._reception, self._chores)
+        self._others = Others(self._node, self._fleet, self._own_chores)
+        self._reception = Reception(self._node, self._fleet, self._others)
+        self._watching = Watching(self._selector, self._node, self._reception, self._own_chores)
         self._agenda = Agenda()
-        self._events: list[tuple[selectors.SelectorKey, int]] = []
+        self._events = Events(self._selector)
         self._desired = Desired(node=settings.node)
         self._revision = 0
         self._refused: Mapping[str, Refusal] = {}
         self._cache_file = Path(settings.cache_directory) / CACHE_FILE_NAME
         self._cache = cache.CacheWriter(self._cache_file)
         self._reported: list[InterfaceReport] = []
-        self._stale_ns: int | None = None
         self._stopping_until: int | None = None
         self._selector.register(
             self._worker, selectors.EVENT_READ, lambda _mask: self._worker_answered()
         )
         self._selector.register(
-            self._monitor, selectors.EVENT_READ, lambda _mask: self._network.read()
+            self._monitor,
+            selectors.EVENT_READ,
+            lambda _mask: self._network.read(self._events.until_ns),
         )
 
     @property
@@ -144,7 +140,7 @@ class Engine:
     def run(self) -> None:
         """Turn until stopped and every router has left."""
         while not self._finished(boottime_ns()):
-            self._events = self._selector.select(self._timeout_seconds())
+            self._events.wait(self._timeout_seconds())
             self._meter.begin(self._agenda.next_ns())
             turn(self)
             self.pulse.beat(boottime_ns())
@@ -172,17 +168,16 @@ class Engine:
         return len(self._fleet) == 0 or now >= self._stopping_until
 
     def _timeout_seconds(self) -> float | None:
-        if self._fleet.is_behind or self._chores or self._has_ended:
+        if self._has_work():
             return 0
         due = [
             at
             for at in (
                 self._agenda.next_ns(),
-                self._stale_ns,
+                self._verdicts.due_ns,
                 self._stopping_until,
-                self._strangers.due_ns,
                 self._ears.due_ns,
-                self._reception.watch.due_ns,
+                *self._others.due_ns,
                 self._network.due_ns,
                 self.pulse.due_ns,
             )
@@ -198,66 +193,74 @@ class Engine:
         """Return the routers with a timer that is due."""
         self._reschedule()
         self._touched.update(due := self._agenda.take_due(now))
+        if self._postponed:
+            last = len(self._postponed)
+            due.sort(key=lambda router: self._postponed.get(router, last))
         return due
 
-    def receive(self) -> None:
+    def postpone(self, routers: Iterable[Router]) -> None:
+        """Note which routers had to wait for the next turn."""
+        self._postponed = {router: at for at, router in enumerate(routers)}
+
+    def receive(self, until_ns: int) -> None:
         """Hand over adverts that have arrived."""
-        self._ears.drain()
+        self._ears.drain(until_ns)
 
     def heard_until_ns(self, router: Router) -> int:
         """Return up to when every advert for a router that has arrived was handed over."""
         return self._ears.heard_until_ns(one.placed.key[:2] for one in router.instances.running)
 
-    def take_events(self) -> None:
+    def take_events(self, until_ns: int) -> None:
         """Hand over what the kernel, the links, the agent and the supervisor have to say."""
-        began_ns = boottime_ns()
-        self._chores.proceed(began_ns + _CHORES_NS)
-        if self._fleet.is_behind:
-            self._proceed(began_ns + _CHORES_NS + _PROCEED_NS)
-        events, self._events = self._events, []
-        for key, mask in events:
-            if key.data is not None:
-                key.data(mask)
+        kinds = (
+            self._events.handle,
+            self._network.proceed,
+            self._server.handle_lines,
+            self._fleet.judge,
+            self._own_chores.proceed,
+            self._chores.proceed,
+            self._proceed,
+        )
+        for left, go_on in enumerate(kinds):
+            go_on(share(boottime_ns(), until_ns, len(kinds) - left))
 
-    def has_time(self, since_ns: int) -> bool:
-        """Whether more adverts or timers are to go in this turn; the rest is due in the next."""
-        return boottime_ns() < since_ns + _TIMERS_NS
-
-    def settle(self) -> None:
+    def settle(self, until_ns: int) -> None:
         """Look after what is no router's, take leave of what has ended, plan the next turn."""
         self._fire_own_timers()
-        self._remove_ended()
+        self._remove_ended(until_ns)
         self._ears.tick(boottime_ns())
         self._node.state_file.stamp(boottime_ns())
 
     def _fire_own_timers(self) -> None:
         now = boottime_ns()
-        if self._stale_ns is not None and now >= self._stale_ns:
-            _log.warning("No message from the agent for 30 s; keeping its last verdicts")
-            self._stale_ns = None
-            self._node.verdicts_stale = True
-            self._judge_all(now)
+        self._verdicts.tick(now)
         self._network.tick(now)
-        if self._strangers.due_ns is not None and now >= self._strangers.due_ns:
-            self._strangers.review(now)
-            self._tell_of_strangers()
-        self._reception.watch.review(now)
+        self._others.tick(now)
 
-    def _remove_ended(self) -> None:
+    def _has_work(self) -> bool:
+        return bool(
+            self._fleet.has_work
+            or self._own_chores
+            or self._chores
+            or self._server.has_lines
+            or self._network.has_work
+        )
+
+    def _remove_ended(self, until_ns: int) -> None:
         self._reschedule()
-        ended = self._fleet.remove_ended()
-        self._has_ended = bool(ended)
+        ended = self._fleet.remove_ended(until_ns)
         if not ended:
             return
         for router in ended:
             self._agenda.forget(router)
-        self._know_ours()
+        self._others.know(self._desired)
         wanted = {one.name for one in self._desired.routers}
         if self._stopping_until is None and any(one.name in wanted for one in ended):
             # One that was wanted again while it was leaving starts afresh.
             self._fleet.apply(self._desired)
 
     def _reschedule(self) -> None:
+        self._fleet.note_ended(self._touched)
         for router in self._touched:
             self._agenda.schedule(router)
         self._touched.clear()
@@ -271,17 +274,17 @@ class Engine:
 
     def _worker_answered(self) -> None:
         # What the kernel told before it answered: an address that is there may be gone again.
-        if not self._network.read():
+        until_ns = self._events.until_ns
+        if not self._network.read(until_ns):
             return  # they wait for the rest of it, and for the next turn
-        now = boottime_ns()
-        for result in self._worker.results():
+        while (result := self._worker.next_result()) is not None:
             if isinstance(result, DumpResult):
                 self._network.listed(result)
-                continue
-            router = self._fleet.find(result.request.token)
-            if router is not None:
-                router.addresses_answered(now, result)
+            elif (router := self._fleet.find(result.request.token)) is not None:
+                router.addresses_answered(boottime_ns(), result)
                 self._touched.add(router)
+            if boottime_ns() >= until_ns or self._network.has_work:
+                return
 
     def touch(self, router: Router) -> None:
         """Something happened to a router: its timers may be others."""
@@ -300,9 +303,7 @@ class Engine:
             self._server.publish(Interfaces(interfaces=reports))
         self._watching.look()
         self._ears.listen(self._monitor.view.listening_places())
-        indexes = {link.index for link in self._monitor.view.links}
-        self._strangers.keep_interfaces(boottime_ns(), indexes)
-        self._tell_of_strangers()
+        self._others.interfaces_changed()
 
     # --- what is said ----------------------------------------------------------------------
 
@@ -311,7 +312,7 @@ class Engine:
             case Desired():
                 self._chores.add(self._take_desired(message))
             case Verdicts():
-                self._take_verdicts(message)
+                self._verdicts.take(boottime_ns(), message)
             case StatusRequest():
                 self._chores.add(self._answer(connection))
             case Subscribe():
@@ -337,36 +338,16 @@ class Engine:
         self._desired = judgement.desired
         self._fleet.apply(self._desired)
         self._watching.watch(self._desired.watch)
-        self._know_ours()
+        self._others.know(self._desired)
 
     def _proceed(self, until_ns: int | None) -> None:
-        if self._fleet.proceed(until_ns):
-            self._revision = self._desired.revision
-            self._know_ours()
-
-    def _take_verdicts(self, verdicts: Verdicts) -> None:
-        now = boottime_ns()
-        self._node.verdicts = verdicts.routers
-        self._node.verdicts_stale = False
-        self._stale_ns = now + _STALE_AFTER_NS
-        self._judge_all(now)
-
-    def _judge_all(self, now: int) -> None:
-        self._touched.update(router for router in self._fleet if router.judge(now))
-
-    def _know_ours(self) -> None:
-        running = (router.instances.in_force or router.desired for router in self._fleet)
-        self._strangers.know(boottime_ns(), ours(self._desired, running))
-        self._tell_of_strangers()
-
-    def _tell_of_strangers(self) -> None:
-        self._reception.watch.know(boottime_ns())
-        found = status.foreign(self._strangers.present, self._monitor.view)
-        if found == self._foreign:
+        if not self._fleet.is_behind:
             return
-        status.log_strangers(found, self._foreign)
-        self._foreign = found
-        self._server.publish(ForeignRouters(foreign=found))
+        is_done = self._fleet.proceed(until_ns)
+        overlook_what_lives()
+        if is_done:
+            self._revision = self._desired.revision
+            self._others.know(self._desired)
 
     def _hello(self) -> Hello:
         return Hello(
@@ -376,15 +357,20 @@ class Engine:
             interfaces=status.interfaces(self._monitor.view),
         )
 
-    def status(self) -> Status:
-        """Return what `vip-speaker status` shows."""
-        return run_to_end(self._status())
+    def status_to(self, take: Callable[[Status], None]) -> None:
+        """Hand over what `vip-speaker status` shows, some turns later."""
+        self._own_chores.add(self._tell(take))
+
+    def _tell(self, take: Callable[[Status], None]) -> Iterator[None]:
+        take((yield from self._status()))
 
     def _answer(self, connection: Connection) -> Iterator[None]:
         if self._server.is_there(connection):
             self._server.send(connection, (yield from self._status()))
 
     def _status(self) -> Generator[None, None, Status]:
+        while self._fleet.is_judging:  # verdicts that were sent before it was asked for
+            yield
         routers = yield from status.routers(self._fleet, self._refused, self._node.wall_clock)
         return Status(
             node=self._settings.node,
@@ -393,8 +379,8 @@ class Engine:
             drops={**self._reception.drops, **self._ears.drops()},
             orphaned=[router.name for router in self._fleet if router.orphaned],
             interfaces=status.interfaces(self._monitor.view),
-            foreign=self._foreign,
+            foreign=self._others.foreign,
             turns=self._meter.message(),
-            neighbours=self._reception.watch.complaints,
+            neighbours=self._others.watch.complaints,
             watched=self._watching.found,
         )

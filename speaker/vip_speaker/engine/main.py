@@ -10,11 +10,12 @@ import os
 import selectors
 import signal
 import socket
-from datetime import UTC, datetime
 from pathlib import Path
 
 from vip_common import log
+from vip_speaker.engine.garbage import overlook_what_lives
 from vip_speaker.engine.loop import Engine
+from vip_speaker.engine.state_log import StateLog
 from vip_speaker.heartbeat import Pulse
 from vip_speaker.linux.capability import MissingCapabilityError, check_capabilities
 from vip_speaker.linux.priority import prefer_loop
@@ -26,7 +27,6 @@ from vip_speaker.settings import (
     PULSE_VARIABLE,
     Settings,
 )
-from vip_speaker.status_command import table
 from vip_speaker.supervisor import EXIT_CANNOT_RUN, listen
 
 # For so long an engine serves on without a supervisor: the next one may be about to take over.
@@ -88,13 +88,15 @@ def _act_on_signals(engine: Engine) -> None:
     read.setblocking(False)
     write.setblocking(False)
 
+    state_log = StateLog(engine.status_to)
+
     def received(_mask: int) -> None:
         with contextlib.suppress(BlockingIOError):
             for number in read.recv(64):
                 if number in _ENDING:
                     engine.stop()
                 elif number == signal.SIGUSR1:
-                    _log_state(engine)
+                    state_log.request()
 
     engine.selector.register(read, selectors.EVENT_READ, received)
     signal.set_wakeup_fd(write.detach(), warn_on_full_buffer=False)
@@ -102,13 +104,6 @@ def _act_on_signals(engine: Engine) -> None:
     for number in (*_ENDING, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGUSR1, signal.SIGHUP))
-
-
-def _log_state(engine: Engine) -> None:
-    """Print what `vip-speaker status` shows to the log."""
-    for line in table(engine.status(), datetime.now(UTC)).splitlines():
-        if line:
-            _log.info("%s", line)
 
 
 def _stop_without_supervisor(engine: Engine) -> None:
@@ -134,4 +129,4 @@ def _prefer_this_process() -> None:
     prefer_loop()
     # What was loaded so far lives as long as the process: the collector need not look at it.
     gc.collect()
-    gc.freeze()
+    overlook_what_lives()

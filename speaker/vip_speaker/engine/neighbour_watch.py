@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vip_model.vocabulary import Family
+from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.neighbours import Announced, Complaint, Neighbours
 from vip_speaker.engine.router import Router
 from vip_speaker.linux.monitor import Monitor
@@ -37,10 +38,10 @@ class NeighbourWatch:
         """When `review` is due."""
         return self.neighbours.due_ns
 
-    def know(self, now: int) -> None:
-        """Take what this node announces now."""
-        self.neighbours.know(now, announced(self._routers))
-        self._show(now)
+    def knowing(self) -> Iterator[None]:
+        """Take what this node announces now, in many steps."""
+        yield from self.neighbours.knowing(boottime_ns, announced(self._routers))
+        self._show(boottime_ns())
 
     def review(self, now: int) -> None:
         """Look at what is due."""

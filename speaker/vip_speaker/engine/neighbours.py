@@ -7,7 +7,7 @@ it is still there after a while.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -129,16 +129,25 @@ class Neighbours:
 
     def know(self, now: int, mine: Iterable[Announced]) -> None:
         """Take what this node announces; what neighbours said before is judged anew."""
-        mine = list(mine)
-        self._mine = {
-            (each.ifindex, address.version, each.virtual_router_id): each
-            for each in mine
-            for address in each.addresses
-        }
-        self._owners = {(each.ifindex, one): each for each in mine for one in each.addresses}
-        for key, seen in list(self._seen.items()):
-            self._judge(now, Advert(*key, seen.addresses, seen.mac), seen.last_ns)
-        self.review(now)
+        for _ in self.knowing(lambda: now, mine):
+            pass
+
+    def knowing(self, clock: Callable[[], int], mine: Iterable[Announced]) -> Iterator[None]:
+        """Do the same in many steps; `clock` is asked for the time of each."""
+        instances: dict[tuple[int, int, int], Announced] = {}
+        owners: dict[tuple[int, Address], Announced] = {}
+        for each in mine:
+            for address in each.addresses:
+                instances[each.ifindex, address.version, each.virtual_router_id] = each
+                owners[each.ifindex, address] = each
+            yield
+        self._mine, self._owners = instances, owners
+        for key in list(self._seen):
+            seen = self._seen.get(key)
+            if seen is not None:
+                self._judge(clock(), Advert(*key, seen.addresses, seen.mac), seen.last_ns)
+            yield
+        self.review(clock())
 
     def hear(self, now: int, advert: Advert) -> None:
         """Look at an advert of a neighbour; nearly always it is the same as the one before."""

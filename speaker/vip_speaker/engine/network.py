@@ -7,10 +7,11 @@ listed anew by the worker, since a list may wait for a kernel lock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from vip_speaker.engine import changes
+from vip_speaker.engine.chores import Chores
 from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.engine.fleet import Fleet
 from vip_speaker.engine.node import Node
@@ -47,6 +48,12 @@ class NetworkNews:
         self._fleet = fleet
         self._listener = listener
         self._retry = Retry()
+        self._steps = Chores()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `proceed` has something left to do."""
+        return bool(self._steps)
 
     @property
     def due_ns(self) -> int | None:
@@ -59,15 +66,26 @@ class NetworkNews:
             self._retry.due_ns = None
             self._ask()
 
-    def read(self) -> bool:
-        """Act on what the kernel has told since the last call; return whether that is all."""
+    def read(self, until_ns: int) -> bool:
+        """Act on what the kernel has told since the last call; return whether that is all.
+
+        What is left to do at that time is left to `proceed`.
+        """
+        self.proceed(until_ns)
+        if self._steps:
+            return False
         had_lost_events = self._monitor.needs_resync
         events = self._monitor.read()
         if self._monitor.needs_resync and not had_lost_events:
             _log.warning("The kernel dropped events; listing links and addresses again")
             self._ask()
         self._act_on(events)
-        return self._monitor.emptied
+        self.proceed(until_ns)
+        return self._monitor.emptied and not self._steps
+
+    def proceed(self, until_ns: int) -> None:
+        """Go on with what the kernel has told, until then, one router at least."""
+        self._steps.proceed(until_ns)
 
     def listed(self, result: DumpResult) -> None:
         """The worker has listed links and addresses, or could not."""
@@ -85,36 +103,43 @@ class NetworkNews:
         self._node.worker.submit(DumpRequest(overflows=self._monitor.overflows))
 
     def _act_on(self, events: list[Event]) -> None:
-        """Act on what is not our own doing."""
-        if not events:
-            return
-        now = boottime_ns()
+        if events:
+            self._steps.add(self._acting_on(events))
+
+    def _acting_on(self, events: list[Event]) -> Iterator[None]:
+        """Act on what is not our own doing, a step for each router that it concerns."""
         news, vanished = changes.news(events), changes.vanished_links(events)
         for router in self._touched(self._node.dependencies.on(vanished)):
-            router.links_vanished(now, vanished)
+            router.links_vanished(boottime_ns(), vanished)
+            yield
         others = changes.change_reports(news, self._monitor.link)
         if others and vanished:
             self._listener.links_vanished(vanished)
         # Places first: what is gone with its interface or its family was removed by nobody.
         for router in self._touched(self._node.dependencies.concerned(news)):
-            router.network_changed(now)
-        self._addresses_removed(now, events)
+            router.network_changed(boottime_ns())
+            yield
+        yield from self._addresses_removed(events)
         if others:
             self._listener.interfaces_changed()
 
-    def _addresses_removed(self, now: int, events: list[Event]) -> None:
+    def _addresses_removed(self, events: list[Event]) -> Iterator[None]:
         gone = {(one.index, one.address) for one in changes.removed_of_ours(events)}
         if gone:
             gone -= self._monitor.view.tagged
         if not gone:
             return
         for router in self._fleet:
-            for index, address in [one for one in router.held if one in gone]:
-                router.address_removed(now, index, address)
+            lost = [one for one in router.held if one in gone]
+            for index, address in lost:
+                router.address_removed(boottime_ns(), index, address)
                 self._listener.touch(router)
+            if lost:
+                yield
 
-    def _touched(self, names: Iterable[str]) -> list[Router]:
-        found = [router for name in names if (router := self._fleet.find(name)) is not None]
-        for router in found:
-            self._listener.touch(router)
-        return found
+    def _touched(self, names: Iterable[str]) -> Iterator[Router]:
+        for name in names:
+            router = self._fleet.find(name)  # it may have ended since
+            if router is not None:
+                self._listener.touch(router)
+                yield router

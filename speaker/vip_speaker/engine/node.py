@@ -17,7 +17,7 @@ from vip_speaker.engine.state_file import StateFile
 from vip_speaker.linux.addresses import AddressWorker
 from vip_speaker.linux.monitor import Monitor
 from vip_speaker.linux.view import NetworkView
-from vip_speaker.messages import DesiredRouter, HeardNodes, Transition, Verdict
+from vip_speaker.messages import DesiredRouter, FromEngine, Transition, Verdict
 from vip_speaker.vrrp.actions import StateChanged
 from vip_speaker.vrrp.config import Address
 
@@ -49,7 +49,7 @@ class Node:
     probes: ProbeSockets
     monitor: Monitor
     state_file: StateFile
-    publish: Callable[[Transition | HeardNodes], None]
+    publish: Callable[[FromEngine], None]
     directory: dict[InstanceKey, Addressee] = field(default_factory=dict)
     in_force: Callable[[], Mapping[str, DesiredRouter]] = dict
     started_ns: int = field(default_factory=boottime_ns)

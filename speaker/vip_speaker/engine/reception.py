@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from vip_speaker.engine.fleet import Fleet
-from vip_speaker.engine.neighbour_watch import NeighbourWatch
 from vip_speaker.engine.neighbours import Advert
 from vip_speaker.engine.node import Node
+from vip_speaker.engine.others import Others
 from vip_speaker.engine.router import Router
-from vip_speaker.engine.strangers import Stranger, Strangers
+from vip_speaker.engine.strangers import Stranger
 from vip_speaker.linux.sockets import Packet
 from vip_speaker.vrrp import version2
 from vip_speaker.vrrp.config import Address
@@ -27,11 +27,11 @@ _log = logging.getLogger("engine")
 class Reception:
     """Applies the receive ladder (RFC 9568 §7.1) and counts what it refuses."""
 
-    def __init__(self, node: Node, fleet: Fleet, strangers: Strangers) -> None:
+    def __init__(self, node: Node, fleet: Fleet, others: Others) -> None:
         self._node = node
         self._fleet = fleet
-        self._strangers = strangers
-        self.watch = NeighbourWatch(fleet, node.monitor)
+        self._strangers = others.strangers
+        self.neighbours = others.watch.neighbours
         # Is told of every advert and its interface, while nodes are watched.
         self.witness: Callable[[int, Packet], None] | None = None
         self._logged: dict[tuple[str, str], int] = {}
@@ -91,7 +91,7 @@ class Reception:
         if not self._node.view.is_own(packet.source):
             source, mac = packet.source, packet.mac
             advert = Advert(index, source, virtual_router_id, protocol, addresses, mac)
-            self.watch.neighbours.hear(packet.received_ns, advert)
+            self.neighbours.hear(packet.received_ns, advert)
 
     def _hear_version_2(self, index: int, packet: Packet) -> None:
         found = version2.read(packet.payload) if packet.source.version == 4 else None

@@ -12,10 +12,12 @@ import logging
 import os
 import selectors
 import socket
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
+from vip_speaker.engine.clock import boottime_ns
 from vip_speaker.messages import FromEngine, ToEngine, decode_to_engine, encode
 
 LINE_BYTES_MAX = 16 * 1024 * 1024
@@ -34,6 +36,7 @@ class Connection:
         self.socket = peer
         self.subscribed = False
         self._input = bytearray()
+        self.lines: deque[bytes] = deque()
         self.output = bytearray()
 
     def take_lines(self, chunk: bytes) -> list[bytes]:
@@ -62,6 +65,8 @@ class Server:
         self._listener = listener
         # The oldest first.
         self._connections: dict[Connection, None] = {}
+        # Those whose lines are not all handled, in the order of their turns.
+        self._behind: dict[Connection, None] = {}
         # Where no file descriptor is left, this one lets a client be accepted, and be told no:
         # one that waits for ever would wake the loop for ever.
         self._spare: int | None = None
@@ -77,6 +82,22 @@ class Server:
             self._drop(connection)
         self._selector.unregister(self._listener)
         self._release_spare()
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether `handle_lines` has something left to do."""
+        return bool(self._behind)
+
+    def handle_lines(self, until_ns: int) -> None:
+        """Hand on what clients have said, until then, one message at least; clients take turns."""
+        while self._behind:
+            connection = next(iter(self._behind))
+            del self._behind[connection]
+            self._handle_line(connection)
+            if connection.lines and connection in self._connections:
+                self._behind[connection] = None
+            if boottime_ns() >= until_ns:
+                return
 
     def is_there(self, connection: Connection) -> bool:
         """Whether that client can still be answered."""
@@ -151,7 +172,8 @@ class Server:
     def _ready(self, connection: Connection, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
             self._flush(connection)
-        if mask & selectors.EVENT_READ and connection in self._connections:
+        # Who has not been heard out must not say more.
+        if mask & selectors.EVENT_READ and connection in self._connections and not connection.lines:
             self._read(connection)
 
     def _read(self, connection: Connection) -> None:
@@ -165,11 +187,21 @@ class Server:
             self._drop(connection)
             return
         try:
-            for line in connection.take_lines(chunk):
-                self._handle(connection, decode_to_engine(line))
+            connection.lines.extend(connection.take_lines(chunk))
+        except ValueError as error:
+            self._refuse_words(connection, error)
+        if connection.lines:
+            self._behind[connection] = None
+
+    def _handle_line(self, connection: Connection) -> None:
+        try:
+            self._handle(connection, decode_to_engine(connection.lines.popleft()))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            _log.warning("Dropped a client that sent no valid message: %s", error)
-            self._drop(connection)
+            self._refuse_words(connection, error)
+
+    def _refuse_words(self, connection: Connection, why: Exception) -> None:
+        _log.warning("Dropped a client that sent no valid message: %s", why)
+        self._drop(connection)
 
     def _flush(self, connection: Connection) -> None:
         try:
@@ -189,6 +221,8 @@ class Server:
     def _drop(self, connection: Connection) -> None:
         if connection in self._connections:
             del self._connections[connection]
+            self._behind.pop(connection, None)
+            connection.lines.clear()
             self._selector.unregister(connection.socket)
             connection.socket.close()
             if self._short_at is not None and len(self._connections) <= self._short_at // 2:

@@ -8,7 +8,7 @@ only when it is still heard after a while, and one that turns out to be ours is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import chain
@@ -178,8 +178,8 @@ class Strangers:
         return True
 
 
-def ours(desired: Desired, running: Iterable[DesiredRouter]) -> Ours | None:
-    """Return whose adverts are ours, None if the agent does not say.
+def ours(desired: Desired, running: Iterable[DesiredRouter]) -> Generator[None, None, Ours | None]:
+    """Return whose adverts are ours, None if the agent does not say; a step for each router.
 
     Args:
         desired: what was desired last.
@@ -197,6 +197,7 @@ def ours(desired: Desired, running: Iterable[DesiredRouter]) -> Ours | None:
             found[key] = None
         else:
             found[key] = before.union(map(ip_address, each.sources))
+        yield
     return found
 
 

@@ -122,7 +122,7 @@ class Watching:
 
     def _recall(self, target: Target) -> None:
         """Take what was heard before anybody asked."""
-        heard = self._reception.watch.neighbours.last_heard(*target)
+        heard = self._reception.neighbours.last_heard(*target)
         if heard is not None and self._evidence.hear(heard.at_ns, target):
             self._macs.setdefault(target, heard.mac)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Container, Iterable
 from typing import Protocol
 
@@ -54,7 +55,8 @@ class Whereabouts:
 
     def __init__(self, resident: Resident, instances: RunningInstances, shown: str) -> None:
         """Prepare; `shown` is the router's name in the log."""
-        self._resident = resident
+        # Weak, so that a router that has ended goes at once, without the collector of garbage.
+        self._resident = weakref.proxy(resident)
         self._instances = instances
         self._shown = shown
         self.election: Election | None = None

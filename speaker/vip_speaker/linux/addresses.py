@@ -52,10 +52,6 @@ __all__ = [
 ]
 
 
-# Each is followed by an announcement.
-_RESULTS_PER_CALL = 32
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpRequest:
     """List all links and addresses, for `Monitor.resync`.
@@ -139,8 +135,8 @@ class AddressWorker:
         """Queue a request; never waits."""
         self._requests.put(request)
 
-    def results(self) -> list[Result]:
-        """Return the next answers, in order, and at most 32 of them; never waits.
+    def next_result(self) -> Result | None:
+        """Return the next answer, in order, None if there is none; never waits.
 
         The file descriptor stays readable if there are more.
 
@@ -150,12 +146,10 @@ class AddressWorker:
             os.eventfd_read(self._wake)
         if self._crash is not None:
             raise RuntimeError("The thread that binds addresses has died") from self._crash
-        results: list[Result] = []
-        while self._results and len(results) < _RESULTS_PER_CALL:
-            results.append(self._results.popleft())
+        result = self._results.popleft() if self._results else None
         if self._results:
             os.eventfd_write(self._wake, 1)
-        return results
+        return result
 
     def close(self, timeout_seconds: float = 5.0) -> bool:
         """Finish what was submitted and end the thread; False if that takes too long."""
@@ -171,7 +165,7 @@ class AddressWorker:
         try:
             while self._work(self._take()):
                 pass
-        except BaseException as error:  # noqa: BLE001  results() raises it in the engine's thread
+        except BaseException as error:  # noqa: BLE001  next_result() raises it in the engine's thread
             self._crash = error
             os.eventfd_write(self._wake, 1)
 

@@ -6,7 +6,7 @@ It lives from boot to death; what outlives it is the node's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -115,7 +115,10 @@ class Engine:
         if self._renew_ns is not None and self._renew_ns <= now:
             self._renew()
 
-    def receive(self) -> None:
+    def postpone(self, routers: Iterable[Engine]) -> None:
+        """Nothing has to wait: time stands still during a turn."""
+
+    def receive(self, until_ns: int) -> None:
         """Take as many adverts from the socket as there is time for."""
         for _ in range(self._world.options.adverts_per_turn):
             if not self.unread:
@@ -129,7 +132,7 @@ class Engine:
         since_ns = self.unheard_since_ns
         return self._node.local_ns if since_ns is None else since_ns
 
-    def take_events(self) -> None:
+    def take_events(self, until_ns: int) -> None:
         """Take the kernel's answers and everything that somebody asks for."""
         while self._answers:
             self._take_answer(*self._answers.popleft())
@@ -142,11 +145,7 @@ class Engine:
         self.do("tick", lambda at: self.election.tick(at, heard_until_ns))
         self._look_after_addresses()
 
-    def has_time(self, since_ns: int) -> bool:
-        """Return True: it is the only router of its turn."""
-        return True
-
-    def settle(self) -> None:
+    def settle(self, until_ns: int) -> None:
         """Let the checkers look, and plan the next turn."""
         self._world.turned(self._node)
         self.schedule()
