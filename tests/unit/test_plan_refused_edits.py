@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from support.planned_cluster import PlannedCluster, declared
@@ -170,15 +171,40 @@ def test_others_of_the_group_may_add(cluster: PlannedCluster) -> None:
     ]
 
 
-def test_what_others_of_the_group_remove_goes_when_the_refused_one_is_mended(
-    cluster: PlannedCluster,
-) -> None:
-    """While one is refused nothing is taken away; once it is mended, what nobody lists goes."""
-    moved = web(addresses=["192.0.2.15"])
-    edit(cluster, mail(addresses=["192.0.2.12"]), moved)
-    assert set(carried(cluster)) == {"192.0.2.10", "192.0.2.11", "192.0.2.15"}
-    edit(cluster, mail(), moved)
-    assert carried(cluster) == ["192.0.2.10", "192.0.2.15"]
+def test_what_others_of_the_group_remove_goes(cluster: PlannedCluster) -> None:
+    """While one is refused, it keeps what is its own, and another one may change what it has."""
+    edit(cluster, mail(addresses=["192.0.2.12"]), web(addresses=["192.0.2.15"], gates=[]))
+    assert set(carried(cluster)) == {"192.0.2.10", "192.0.2.15"}
+    assert gates(cluster) == ["mail"]
+
+
+def test_another_one_that_is_deleted_takes_its_part_along(cluster: PlannedCluster) -> None:
+    """While one is refused, the address of another member goes with it."""
+    edit(cluster, mail(addresses=["192.0.2.12"]))
+    assert carried(cluster) == ["192.0.2.10"]
+    assert gates(cluster) == ["mail"]
+    assert [each.name for each in spec(cluster).owners] == ["mail"]
+
+
+def test_a_gate_that_both_have_stays_for_the_refused_one(cluster: PlannedCluster) -> None:
+    """A gate that two members share goes with the last of them."""
+    shared = gate("shared")
+    edit(cluster, mail(gates=[shared]), web(gates=[shared]))
+    edit(cluster, mail(gates=[shared], addresses=["192.0.2.12"]))
+    assert gates(cluster) == ["shared"]
+
+
+def test_a_record_without_owners_parts_keeps_everything(cluster: PlannedCluster) -> None:
+    """Where it is not recorded whose an address is, none is taken away."""
+    router = cluster.routers[GROUP]
+    owners = tuple(
+        msgspec.structs.replace(each, addresses=(), gates=()) for each in router.spec.owners
+    )
+    unrecorded = msgspec.structs.replace(router.spec, owners=owners)
+    cluster.routers[GROUP] = msgspec.structs.replace(router, spec=unrecorded)
+    cluster.restart()
+    edit(cluster, mail(addresses=["192.0.2.12"]))
+    assert carried(cluster) == ["192.0.2.10", "192.0.2.11"]
 
 
 def test_another_one_may_leave_the_group(cluster: PlannedCluster) -> None:

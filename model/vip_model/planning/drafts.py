@@ -10,7 +10,7 @@ from vip_model.planning.planned_status import PlannedStatus, address_summary
 from vip_model.resources.base import Part
 from vip_model.resources.gate import Gate
 from vip_model.resources.virtual_ip import VirtualIP
-from vip_model.resources.virtual_router import VirtualRouter
+from vip_model.resources.virtual_router import Owner, VirtualRouter
 from vip_model.schema.errors import Problem
 from vip_model.schema.fields import fields_of
 from vip_model.schema.limits import Finding
@@ -28,8 +28,7 @@ class Draft:
         moving: those that are to belong to it once another election has let their addresses go.
         refused: those that belong to it and are refused.
         staying: NAMESPACE/NAME of those for whom it runs and who are refused now, whatever their
-            edit asks for, or cannot be read. While there are any, what it has stays.
-        given_up: addresses and names of gates that go all the same.
+            edit asks for, or cannot be read. What it has for them stays.
         is_left: owners of it are on their way to another election.
         announced: addresses that these take along as soon as every candidate knows of it.
         standby: its members are moving, so that it may be made known and must not run.
@@ -43,7 +42,6 @@ class Draft:
     moving: list[VirtualIP] = field(default_factory=list)
     refused: list[VirtualIP] = field(default_factory=list)
     staying: frozenset[str] = frozenset()
-    given_up: frozenset[str] = frozenset()
     is_left: bool = False
     announced: tuple[str, ...] = ()
     standby: bool = False
@@ -77,15 +75,31 @@ class Draft:
 
     @property
     def held_addresses(self) -> tuple[str, ...]:
-        """What stays of its addresses: all that it has, or nothing where nobody is refused."""
-        if self.running is None or not self.staying:
+        """What stays of its addresses: those of the owners that are refused."""
+        if self.running is None:
             return ()
-        return tuple(one for each in self.running.spec.instances for one in each.addresses)
+        held = {one for owner in self._staying_owners for one in owner.addresses}
+        everything = (one for each in self.running.spec.instances for one in each.addresses)
+        return tuple(one for one in everything if one in held or self._is_unrecorded)
 
     @property
     def held_gates(self) -> tuple[Gate, ...]:
         """What stays of its gates, likewise."""
-        return self.running.spec.gates if self.running is not None and self.staying else ()
+        if self.running is None:
+            return ()
+        held = {name for owner in self._staying_owners for name in owner.gates}
+        gates = self.running.spec.gates
+        return tuple(each for each in gates if each.name in held or self._is_unrecorded)
+
+    @property
+    def _staying_owners(self) -> list[Owner]:
+        owners = self.running.spec.owners if self.running is not None else ()
+        return [owner for owner in owners if owner.key in self.staying]
+
+    @property
+    def _is_unrecorded(self) -> bool:
+        """Somebody's part stays, and the record does not say what it is: it may be anything."""
+        return any(not owner.addresses for owner in self._staying_owners)
 
 
 class Ledger:

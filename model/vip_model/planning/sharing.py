@@ -1,9 +1,8 @@
 """What VirtualIPs bring into the election that they share, and what stays in it. Pure.
 
-An edit that is refused changes nothing: while an owner of an election is refused, whatever its edit
-asks for, or cannot be read, nothing that the election has is taken away, since a VirtualRouter does
-not tell whose an address is. What others add comes in; what somebody takes along to another
-election goes.
+An edit that is refused changes nothing of what its VirtualIP has: while an owner of an election is
+refused, whatever its edit asks for, or cannot be read, its addresses and gates stay. What others
+add comes in, and what they remove or take along to another election goes.
 """
 
 from __future__ import annotations
@@ -82,21 +81,33 @@ def what_stays(running: VirtualRouter, draft: Draft, endings: Endings) -> Virtua
 
 
 def addresses_of(draft: Draft) -> list[str]:
-    """Return addresses in normal form: of all members, by name of the member, and what stays."""
+    """Return addresses in normal form: of all members, by name of the member, and what stays.
+
+    While something stays, what is there already keeps its place.
+    """
     members = sorted(draft.members, key=lambda each: each.key)
     wanted = [str(one) for each in members for one in normalised(each.spec.addresses)]
-    held = [one for one in draft.held_addresses if one not in draft.given_up]
-    new = [one for one in wanted if one not in held] if held else wanted
-    return list(dict.fromkeys(new + held))
+    running = draft.running
+    if running is None or not draft.held_addresses:
+        return list(dict.fromkeys(wanted))
+    kept = {*wanted, *draft.held_addresses}
+    there = [one for each in running.spec.instances for one in each.addresses if one in kept]
+    return list(dict.fromkeys([*(one for one in wanted if one not in there), *there]))
 
 
 def gates_of(draft: Draft, *, static: bool) -> tuple[Gate, ...]:
-    """Return the gates of all members and of their Services, and what stays, each once."""
+    """Return the gates of all members and of their Services, and what stays, each once.
+
+    While something stays, what is there already keeps its place.
+    """
     wanted = [gate for each in draft.members for gate in each.spec.gates]
     if not static:
         wanted += service_gates(draft.members)
-    held = [gate for gate in draft.held_gates if gate.name not in draft.given_up]
-    return tuple({gate.name: gate for gate in (*held, *wanted)}.values())
+    held = draft.held_gates
+    names = {gate.name for gate in (*held, *wanted)}
+    running = draft.running.spec.gates if draft.running is not None and draft.staying else ()
+    there = [gate for gate in running if gate.name in names]
+    return tuple({gate.name: gate for gate in (*there, *held, *wanted)}.values())
 
 
 def owners_of(draft: Draft, *, static: bool) -> tuple[Owner, ...]:
@@ -104,7 +115,7 @@ def owners_of(draft: Draft, *, static: bool) -> tuple[Owner, ...]:
     found = {each.key: _owner(each, static=static) for each in draft.members}
     for owner in draft.running.spec.owners if draft.running else ():
         if owner.key in draft.staying:
-            found.setdefault(owner.key, _without(owner, draft.given_up))
+            found.setdefault(owner.key, owner)
     return tuple(sorted(found.values(), key=lambda each: (each.namespace, each.name)))
 
 
@@ -116,14 +127,6 @@ def _owner(virtual_ip: VirtualIP, *, static: bool) -> Owner:
         uid=virtual_ip.metadata.uid,
         addresses=tuple(str(each) for each in normalised(virtual_ip.spec.addresses)),
         gates=tuple(sorted(gates)),
-    )
-
-
-def _without(owner: Owner, given_up: frozenset[str]) -> Owner:
-    return msgspec.structs.replace(
-        owner,
-        addresses=tuple(one for one in owner.addresses if one not in given_up),
-        gates=tuple(one for one in owner.gates if one not in given_up),
     )
 
 
@@ -180,10 +183,6 @@ def _note_owners(
         draft.staying = draft.owners & (
             refused.keys() | here | inputs.unreadable | {each.key for each in movers}
         ) - {each.key for each in leaving}
-        draft.given_up = frozenset()
-        if draft.staying:
-            edits = (refused[key] for key in draft.staying if key in refused)
-            draft.given_up = _listed(leaving) - _listed(edits)
 
 
 def _leaves(
@@ -212,15 +211,6 @@ def _announced(draft: Draft, going: Iterable[str]) -> tuple[str, ...]:
 def _addresses_of(owner: str, draft: Draft) -> frozenset[str]:
     """Return what an election has for one of its owners."""
     return frozenset() if draft.running is None else frozenset(draft.running.addresses_of(owner))
-
-
-def _listed(virtual_ips: Iterable[VirtualIP]) -> frozenset[str]:
-    """Return addresses and names of gates, which never look alike, of VirtualIPs."""
-    found: set[str] = set()
-    for each in virtual_ips:
-        found.update(str(address) for address in normalised(each.spec.addresses))
-        found |= gate_names(each)
-    return frozenset(found)
 
 
 def _refuse_additions(draft: Draft, ledger: Ledger, locator: Locator) -> bool:
@@ -257,10 +247,9 @@ def _crowding(draft: Draft, locator: Locator) -> Iterator[Finding]:
 
 def _adds(virtual_ip: VirtualIP, draft: Draft) -> bool:
     """Return whether the election does not have everything of a VirtualIP already."""
+    if draft.running is None or virtual_ip.key not in draft.owners:
+        return True
+    spec = draft.running.spec
     addresses = {str(address) for address in normalised(virtual_ip.spec.addresses)}
-    gates = {gate.name for gate in draft.held_gates}
-    return (
-        virtual_ip.key not in draft.owners
-        or not addresses.issubset(draft.held_addresses)
-        or not gate_names(virtual_ip) <= gates
-    )
+    there = {one for each in spec.instances for one in each.addresses}
+    return not (addresses <= there and gate_names(virtual_ip) <= {gate.name for gate in spec.gates})
