@@ -96,13 +96,16 @@ def test_a_failure_hides_nothing(folder: Path, capfd: pytest.CaptureFixture[str]
         lane("three", "tests/api/test_b.py::test_z", "skipped"),
         sh("empty", "exit 5", "one"),
         sh("broken", "exit 3", "two"),
+        sh("slow", "sleep 0.5; exit 4"),
+        sh("quick", "exit 50"),
     ]
     assert Run(jobs, folder, folder).carry_out() == 1
     shown, end = capfd.readouterr().out.split(" all lanes ")
     assert all(f"output of {name}" in shown for name in ("one", "two", "three"))
     assert "lane empty: ok" in shown
     assert "FAILED tests/unit/test_a.py::test_x\nFAILED lane one, with status 1\n" in end
-    assert "FAILED lane broken, with status 3\n" in end
+    assert "FAILED lane broken, with status 3\nFAILED lane slow, with status 4\n" in end
+    assert "FAILED lane slow, with status 4\nFAILED lane quick, with status 50\n" in end
     assert end.splitlines()[2].split() == ["unit", "0", "1", "0", "0:02"]
     assert end.splitlines()[3].split() == ["api", "1", "0", "1", "0:02"]
     assert "1 failed, 1 passed, 1 skipped in 0:0" in end

@@ -73,7 +73,9 @@ class Run:
         self._root = root
         self._running: list[Started] = []
         self._reports: list[Path] = []
-        self._failures: list[str] = []
+        # By name of the job, told in the order of the plan, whichever job ends first.
+        self._failures: dict[str, str] = {}
+        self._order = [job.name for job in jobs]
         self._environment: dict[str, str] = {}
 
     def carry_out(self) -> int:
@@ -138,7 +140,7 @@ class Run:
         verdict = "ok"
         if status not in (0, _NOTHING_SELECTED):
             verdict = f"FAILED with status {status}"
-            self._failures.append(f"lane {ended.job.name}, with status {status}")
+            self._failures[ended.job.name] = f"lane {ended.job.name}, with status {status}"
         _heading(f"lane {ended.job.name}: {verdict} after {minutes(ended.seconds)}")
         _print(*without_dots(ended.output.read_text(errors="replace")))
 
@@ -148,7 +150,7 @@ class Run:
         if status in (0, _NOT_HERE):
             return
         failure = f"{job.makes} could not be made"
-        self._failures.append(f"{failure}: see what was said above")
+        self._failures[job.name] = f"{failure}: see what was said above"
         self._environment[CLUSTER_FAILURE] = failure
         _print(f"Going on without: {failure}.")
 
@@ -177,7 +179,8 @@ class Run:
     def _sum_up(self, seconds: float) -> int:
         tally = Tally(self._reports)
         _heading("all lanes")
-        _print(*tally.table(), *(f"FAILED {each}" for each in [*tally.failed, *self._failures]))
+        failures = [self._failures[name] for name in self._order if name in self._failures]
+        _print(*tally.table(), *(f"FAILED {each}" for each in [*tally.failed, *failures]))
         failed = f"{len(tally.failed)} failed, " if tally.failed else ""
         counts = f"{failed}{tally.count('passed')} passed, {tally.count('skipped')} skipped"
         _print(f"{counts} in {minutes(seconds)}")
