@@ -14,12 +14,13 @@ from support.cluster_agent import NODE, cluster_agent, until
 from support.scripted_speakers import ScriptedSpeakers
 from vip_common.kinds import SPEAKERS, VIRTUAL_IPS, VIRTUAL_ROUTERS
 from vip_kube.errors import ApiError
-from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, LEASES, SERVICES
+from vip_kube.kinds import CONFIG_MAPS, DAEMON_SETS, LEASES, PODS, SERVICES
+from vip_lab import wait
 from vip_lab.kubernetes.api import Api, JsonObject
 from vip_lab.kubernetes.control_plane import ControlPlane
 from vip_lab.kubernetes.fault_proxy import FaultProxy
 from vip_lab.kubernetes.helm import why_no_helm
-from vip_lab.kubernetes.objects import make_node, make_service
+from vip_lab.kubernetes.objects import make_namespace, make_node, make_service
 from vip_lab.kubernetes.operator import Operator
 
 pytestmark = pytest.mark.skipif(why_no_helm() is not None, reason=str(why_no_helm()))
@@ -95,7 +96,7 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
 ) -> None:
     """With the chart's roles nobody is refused anything, and every verb that they allow is used.
 
-    A VirtualIP is created, held, moved and deleted meanwhile.
+    A VirtualIP with a gate on pods is created, held, moved and deleted meanwhile.
     """
     namespace, scene = rights.namespace, Scene(api.api, rights.namespace)
     rights.install({"podGates": {"namespaces": [namespace]}})
@@ -139,8 +140,10 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
     assert [(each.verb, each.path) for each in records if each.status == 403] == []
     assert "orbidden" not in logs
     of_operator = used(each for each in records if each.user_agent.startswith("vip-operator/"))
-    assert (
-        of_operator == expected_rights.OPERATOR_IN_CLUSTER | expected_rights.OPERATOR_IN_NAMESPACE
+    assert of_operator == (
+        expected_rights.OPERATOR_IN_CLUSTER
+        | expected_rights.OPERATOR_IN_NAMESPACE
+        | expected_rights.POD_GATES
     )
     of_agent = used(each for each in records if each.user_agent.startswith("vip-speaker/"))
     assert of_agent == (
@@ -148,6 +151,32 @@ async def test_everything_that_is_used_is_allowed_and_nothing_else(
         | expected_rights.AGENT_IN_NAMESPACE
         | expected_rights.POD_GATES
     )
+
+
+def test_pods_are_seen_where_a_value_says(api: ControlPlane, rights: Rights) -> None:
+    """Operator and agents list the Pods of the namespaces that are named, and no others."""
+    make_namespace(api.api, "shop")
+    make_namespace(api.api, "elsewhere")
+    rights.install({"podGates": {"namespaces": ["shop"]}})
+    for account in ("vip-operator", "vip-speaker"):
+        user = rights.api_with(rights.token(account))
+
+        def may_list(user: Api = user) -> bool:
+            return _may_list_pods(user, "shop")
+
+        wait.until(f"{account} to have its rights", may_list, 20)
+        for namespace in ("elsewhere", "kube-system", rights.namespace, None):
+            assert not _may_list_pods(user, namespace)
+
+
+def _may_list_pods(user: Api, namespace: str | None) -> bool:
+    try:
+        user.items(PODS, namespace)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return False
+    return True
 
 
 # --- the admission policy ------------------------------------------------------------------------

@@ -19,7 +19,7 @@ OPERATOR_IN_CLUSTER = (
     _each(_OURS, "virtualips virtualippools speakers virtualrouters", *_FOLLOW)
     | _each(_OURS, "virtualrouters", "create", "patch", "delete")
     | _each(_OURS, "virtualips/status", "patch")
-    | _each("", "nodes pods services", *_FOLLOW)
+    | _each("", "nodes services", *_FOLLOW)
     | _each("", "services/status", "patch")
     | _each("discovery.k8s.io", "endpointslices", *_FOLLOW)
     | _each("events.k8s.io", "events", "create")
