@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -31,10 +32,15 @@ def holder(stage: Stage) -> str:
 
 @pytest.fixture
 def powerless(stage: Stage) -> Iterator[set[str]]:
-    """Nodes that a test cuts from power, which get it back afterwards."""
+    """Nodes that a test cuts from power, and replaces afterwards by new ones of their names.
+
+    One that came back with its cache would run what was ended and deleted without it
+    (docs/kubernetes.md, "Limits").
+    """
     names: set[str] = set()
     yield names
     for name in names:
+        shutil.rmtree(stage.fleet[name].state_directory)
         stage.lan.restore(name)
         stage.fleet[name].start_and_wait()
 
