@@ -48,6 +48,8 @@ import signal, sys
 from pathlib import Path
 from vip_lab.cluster import images
 from vip_lab.cluster.cluster import Cluster
+# What a shell starts in the background is made to ignore Ctrl-C, and hands that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Cluster(["n1"], archives=[images.pause()]) as cluster:
     Path(sys.argv[1]).write_text(cluster.lan["n1"].namespace)
     signal.pause()
