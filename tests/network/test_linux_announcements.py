@@ -89,6 +89,8 @@ def test_who_has_it_answers(wire: Lan, version: int) -> None:
     """A Linux host that has the address answers the question with its MAC."""
     vip = VIP4 if version == 4 else VIP6
     wire.peer.ip("address", "add", f"{vip}/{vip.max_prefixlen}", "dev", "eth0")
+    # Even without duplicate detection it takes a moment until an IPv6 address is in use.
+    until(lambda: "tentative" not in wire.peer.ip("address", "show", "dev", "eth0"))
     with wire.node.entered():
         probe = ProbeSocket(wire.index, version)
     try:
