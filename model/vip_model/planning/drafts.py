@@ -78,18 +78,20 @@ class Draft:
         """What stays of its addresses: those of the owners that are refused."""
         if self.running is None:
             return ()
+        if self._is_unrecorded:
+            return self.running.addresses
         held = {one for owner in self._staying_owners for one in owner.addresses}
-        everything = (one for each in self.running.spec.instances for one in each.addresses)
-        return tuple(one for one in everything if one in held or self._is_unrecorded)
+        return tuple(one for one in self.running.addresses if one in held)
 
     @property
     def held_gates(self) -> tuple[Gate, ...]:
         """What stays of its gates, likewise."""
         if self.running is None:
             return ()
+        if self._is_unrecorded:
+            return self.running.spec.gates
         held = {name for owner in self._staying_owners for name in owner.gates}
-        gates = self.running.spec.gates
-        return tuple(each for each in gates if each.name in held or self._is_unrecorded)
+        return tuple(each for each in self.running.spec.gates if each.name in held)
 
     @property
     def _staying_owners(self) -> list[Owner]:

@@ -96,7 +96,7 @@ class Endings:
         spec, is_awaited = stored.spec, bool(self.awaited(stored))
         left = spec.releasing if is_awaited else ()
         has_run = not spec.standby and (is_awaited or not spec.retired)
-        had = sorted(_addresses(stored)) if has_run else ()
+        had = sorted({*stored.addresses}) if has_run else ()
         kept = frozenset[str]() if standby else frozenset(addresses)
         gone = (one for one in (*left, *had) if one not in kept)
         return tuple(dict.fromkeys((*announced, *gone)))
@@ -112,7 +112,7 @@ class Endings:
             return False
         living = {each.node for each in heir.spec.candidates} - self.unreachable
         if heir.spec.standby:
-            knows = living <= self.confirmed(heir.name) and addresses <= _addresses(heir)
+            knows = living <= self.confirmed(heir.name) and addresses <= {*heir.addresses}
             return bool(living) and knows
         return bool(living)
 
@@ -189,10 +189,6 @@ class Endings:
         living = sorted(members.keys() - self._nodes(router) - self.unreachable)
         for node in living[:WITNESSES]:
             yield Candidate(node=node, slot=0, priority=1, sources=members[node])
-
-
-def _addresses(router: VirtualRouter) -> frozenset[str]:
-    return frozenset(one for each in router.spec.instances for one in each.addresses)
 
 
 def _below(candidates: Iterable[Candidate], router: VirtualRouter) -> Iterator[Candidate]:

@@ -374,6 +374,4 @@ def remembered_virtual_router_id(virtual_ip: VirtualIP) -> int | None:
 def _held(router: VirtualRouter | None) -> frozenset[Address]:
     if router is None:
         return frozenset()
-    return frozenset(
-        address for each in router.spec.instances for address in normalised(each.addresses)
-    )
+    return frozenset(normalised(router.addresses))

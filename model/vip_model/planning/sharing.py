@@ -87,11 +87,11 @@ def addresses_of(draft: Draft) -> list[str]:
     """
     members = sorted(draft.members, key=lambda each: each.key)
     wanted = [str(one) for each in members for one in normalised(each.spec.addresses)]
-    running = draft.running
-    if running is None or not draft.held_addresses:
+    running, held = draft.running, draft.held_addresses
+    if running is None or not held:
         return list(dict.fromkeys(wanted))
-    kept = {*wanted, *draft.held_addresses}
-    there = [one for each in running.spec.instances for one in each.addresses if one in kept]
+    kept = {*wanted, *held}
+    there = [one for one in running.addresses if one in kept]
     return list(dict.fromkeys([*(one for one in wanted if one not in there), *there]))
 
 
@@ -249,7 +249,6 @@ def _adds(virtual_ip: VirtualIP, draft: Draft) -> bool:
     """Return whether the election does not have everything of a VirtualIP already."""
     if draft.running is None or virtual_ip.key not in draft.owners:
         return True
-    spec = draft.running.spec
     addresses = {str(address) for address in normalised(virtual_ip.spec.addresses)}
-    there = {one for each in spec.instances for one in each.addresses}
-    return not (addresses <= there and gate_names(virtual_ip) <= {gate.name for gate in spec.gates})
+    gates = {gate.name for gate in draft.running.spec.gates}
+    return not (addresses <= {*draft.running.addresses} and gate_names(virtual_ip) <= gates)

@@ -228,12 +228,17 @@ class VirtualRouter(Part, frozen=True, kw_only=True):
         """Its owners by NAMESPACE/NAME."""
         return {owner.key: owner for owner in self.spec.owners}
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The virtual addresses of all its instances, in their order."""
+        return tuple(one for each in self.spec.instances for one in each.addresses)
+
     def addresses_of(self, virtual_ip: str) -> tuple[str, ...]:
         """Return the addresses of one owner, by NAMESPACE/NAME; all where a record has none."""
         owner = self.owners.get(virtual_ip)
         if owner is not None and owner.addresses:
             return owner.addresses
-        return tuple(one for each in self.spec.instances for one in each.addresses)
+        return self.addresses
 
     @property
     def display_name(self) -> str:

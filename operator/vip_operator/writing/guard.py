@@ -19,7 +19,6 @@ from vip_common.timestamps import parsed
 from vip_kube.client import Client, Object
 from vip_kube.errors import ApiError
 from vip_kube.kinds import Kind
-from vip_model.resources.virtual_router import VirtualRouter
 from vip_operator.core.changes import (
     CreateRouter,
     RouterChange,
@@ -131,7 +130,7 @@ def releases(change: RouterChange | StatusChange) -> bool:
         case UpdateRouter(before, router):
             if before.spec.retired:  # that it was to let go was allowed then
                 return False
-            return router.spec.retired or not _addresses(before) <= _addresses(router)
+            return router.spec.retired or not {*before.addresses} <= {*router.addresses}
         case CreateRouter(router):  # one that vanished with its VirtualIPs
             return router.spec.retired
         case SetIngress(addresses=()):
@@ -148,10 +147,6 @@ def filtered(wanted: Allowed, state: KindState) -> Allowed:
         statuses = tuple(each for each in statuses if not releases(each))
     held += len(wanted.status_changes) - len(statuses)
     return Allowed(routers, statuses, held)
-
-
-def _addresses(router: VirtualRouter) -> set[str]:
-    return {address for each in router.spec.instances for address in each.addresses}
 
 
 def _must_wait(change: RouterChange, state: KindState) -> bool:

@@ -185,7 +185,7 @@ def _held(holder: Claim) -> str:
 
 def _why_nobody(router: VirtualRouter, found: Sequence[Situation]) -> tuple[Reason, str]:
     if not found:
-        addresses = ", ".join(one for each in router.spec.instances for one in each.addresses)
+        addresses = ", ".join(router.addresses)
         text = (
             f"no node that placement allows reports an interface in the subnet of {addresses}: "
             "check the address, placement, and that speakers run"
