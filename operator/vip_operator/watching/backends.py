@@ -11,11 +11,11 @@ import asyncio
 import functools
 from collections.abc import Callable, Iterator
 
+from vip_common.endpoint_slices import labels_of
 from vip_kube.client import Client, Selection
 from vip_kube.kinds import ENDPOINT_SLICES, PODS, SERVICES, Kind
 from vip_operator.core.known.decode import Entry, Place
 from vip_operator.core.known.demand import Demand, demand_of
-from vip_operator.core.known.kubernetes_objects import SERVICE_NAME
 from vip_operator.core.known.snapshot import EndpointSliceObject, ServiceObject
 from vip_operator.core.known.store import Store
 from vip_operator.watching.feed import Feed
@@ -131,7 +131,7 @@ class Backends:
             part = f"{namespace}/{name}"
             itself = Selection(namespace, fields=f"metadata.name={name}")
             self.services.read_also(itself, self._told(SERVICES, part))
-            slices = Selection(namespace, labels=f"{SERVICE_NAME}={name}")
+            slices = Selection(namespace, labels=labels_of(name))
             self._slices.read_also(slices, self._told(ENDPOINT_SLICES, part))
 
     def _told(self, kind: Kind, part: str) -> Callable[[], None]:

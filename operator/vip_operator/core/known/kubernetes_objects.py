@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from vip_common.endpoint_slices import SERVICE_NAME, EndpointConditions
 from vip_model.planning import inputs
 from vip_model.resources.base import Part
 from vip_model.resources.metadata import DEFAULT_NAMESPACE, ObjectMeta
@@ -38,7 +39,6 @@ _T = TypeVar("_T")
 APPLIED_REVISION = "vip-operator.io/applied-revision"
 LEASE_PREFIX = "vip-speaker-"
 GREATEST_REVISION = 2**53  # JSON numbers are exact up to here; milliseconds last 285,000 years
-SERVICE_NAME = "kubernetes.io/service-name"
 METADATA_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(ObjectMeta))
 _OVER = ("Failed", "Succeeded")
 _FAMILIES = frozenset(Family)
@@ -213,20 +213,13 @@ def read_service(source: Source) -> ServiceObject:
     )
 
 
-class _EndpointConditions(Part, frozen=True, kw_only=True):
-    ready: bool | None = None
-    terminating: bool | None = None
-
-
 class _Endpoint(Part, frozen=True, kw_only=True):
     node_name: str | None = None
-    conditions: _EndpointConditions | None = None
+    conditions: EndpointConditions | None = None
 
     @property
     def ready(self) -> bool:
-        """Readiness that is not known counts as given (EndpointConditions of the API)."""
-        conditions = self.conditions or _EndpointConditions()
-        return conditions.ready is not False and not conditions.terminating
+        return (self.conditions or EndpointConditions()).is_ready
 
 
 class _EndpointSlice(Part, frozen=True, kw_only=True):

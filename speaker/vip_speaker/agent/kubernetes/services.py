@@ -15,13 +15,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from vip_common.endpoint_slices import SERVICE_NAME, EndpointConditions, labels_of
 from vip_kube.client import Selection
 from vip_kube.kinds import ENDPOINT_SLICES, SERVICES
 from vip_speaker.agent.kubernetes.following import Follow, Followed
 from vip_speaker.agent.kubernetes.pods import Listener, call
 from vip_speaker.gates.surroundings import ServiceView
-
-SERVICE_NAME = "kubernetes.io/service-name"
 
 T = TypeVar("T")
 
@@ -125,7 +124,7 @@ class Services:
             functools.partial(found.has_read, SERVICES.name),
         )
         self._slices.read_also(
-            Selection(namespace, labels=f"{SERVICE_NAME}={name}"),
+            Selection(namespace, labels=labels_of(name)),
             functools.partial(found.has_read, ENDPOINT_SLICES.name),
         )
         return found
@@ -225,6 +224,11 @@ class _Metadata(msgspec.Struct, frozen=True):
     namespace: str = ""
     labels: _Labels | None = None
 
+    @property
+    def service(self) -> Key:
+        """Which Service an EndpointSlice says it is of; without a name where it says none."""
+        return self.namespace, self.labels.service if self.labels is not None else ""
+
 
 class _Headed(msgspec.Struct, frozen=True):
     metadata: _Metadata
@@ -240,21 +244,13 @@ class _ServiceObject(msgspec.Struct, frozen=True):
     spec: _ServiceSpec | None = None
 
 
-class _Conditions(msgspec.Struct, frozen=True):
-    """Without the condition ready or serving the API says to take it for given."""
-
-    ready: bool | None = None
-    serving: bool | None = None
-    terminating: bool | None = None
-
-
 class _Target(msgspec.Struct, frozen=True):
     uid: str = ""
 
 
 class _Endpoint(msgspec.Struct, frozen=True, rename="camel"):
     addresses: list[str] | None = None
-    conditions: _Conditions | None = None
+    conditions: EndpointConditions | None = None
     node_name: str | None = None
     target_ref: _Target | None = None
 
@@ -277,8 +273,7 @@ def service_key(raw: msgspec.Raw) -> Key:
 
 def slice_key(raw: msgspec.Raw) -> Key:
     """Return whose EndpointSlice it is; msgspec.ValidationError where it is none."""
-    metadata = _HEADED.decode(raw).metadata
-    return metadata.namespace, metadata.labels.service if metadata.labels is not None else ""
+    return _HEADED.decode(raw).metadata.service
 
 
 def pick_service(raw: msgspec.Raw) -> KnownService:
@@ -297,7 +292,7 @@ def pick_slice(raw: msgspec.Raw) -> KnownSlice:
     content = _SLICE.decode(raw)
     found = (_endpoint(each) for each in content.endpoints or ())
     return KnownSlice(
-        key=slice_key(raw),
+        key=content.metadata.service,
         name=content.metadata.name,
         endpoints=tuple(each for each in found if each is not None),
     )
@@ -305,13 +300,12 @@ def pick_slice(raw: msgspec.Raw) -> KnownSlice:
 
 def _endpoint(endpoint: _Endpoint) -> KnownEndpoint | None:
     """Return an endpoint that traffic may go to; None: it gets none."""
-    conditions = endpoint.conditions or _Conditions()
-    ready = conditions.ready is not False and not conditions.terminating
-    if not ready and not (conditions.terminating and conditions.serving is not False):
+    conditions = endpoint.conditions or EndpointConditions()
+    if not conditions.is_ready and not conditions.still_serves:
         return None
     uid = endpoint.target_ref.uid if endpoint.target_ref is not None else ""
     name = uid or ",".join(endpoint.addresses or ())
-    return KnownEndpoint(name, sys.intern(endpoint.node_name or ""), ready)
+    return KnownEndpoint(name, sys.intern(endpoint.node_name or ""), conditions.is_ready)
 
 
 def service_view(
