@@ -89,11 +89,15 @@ class Process:
 
     def signal_all(self, number: int) -> None:
         """Send a signal to the command and everything it started."""
+        if self._is_id_of_another:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
     def group(self) -> dict[int, list[str]]:
         """Return the command line of each living process of the group, by process id."""
+        if self._is_id_of_another:
+            return {}
         found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit() or not _is_alive_in_group(entry, self.pid):
@@ -102,6 +106,14 @@ class Process:
                 words = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
                 found[int(entry.name)] = [word.decode(errors="replace") for word in words]
         return found
+
+    @property
+    def _is_id_of_another(self) -> bool:
+        """The command has ended, and the kernel has given its id, and the group's, away.
+
+        It does so once the group is empty, and within minutes where tests start thousands.
+        """
+        return not self.running and Path(f"/proc/{self.pid}").exists()
 
     def _words(self) -> bytes:
         return Path(f"/proc/{self.pid}/cmdline").read_bytes()

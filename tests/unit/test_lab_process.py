@@ -67,3 +67,27 @@ def test_a_process_that_ends_at_once_is_not_waited_for(tmp_path: Path) -> None:
     """A command that has ended before anybody could look is there, with its exit status."""
     process = Process(None, ["/bin/false"], tmp_path / "output")
     assert process.wait() == 1
+
+
+def test_a_process_that_has_ended_kills_no_other_with_its_id(tmp_path: Path) -> None:
+    """The kernel gives ids anew, and what it gives is somebody else's."""
+    ended = Process(None, ["true"], tmp_path / "ended")
+    ended.wait()
+    other = Process(None, ["sleep", "60"], tmp_path / "other")
+    try:
+        ended._popen.pid = other.pid
+        ended.kill()
+        assert ended.group() == {}
+        assert other.running
+        assert other.group()
+    finally:
+        other.kill()
+
+
+def test_what_a_process_that_has_ended_left_is_killed(tmp_path: Path) -> None:
+    """A group outlives the command that began it."""
+    process = Process(None, ["sh", "-c", "sleep 60 & exit"], tmp_path / "output")
+    process.wait()
+    assert [words[0] for words in process.group().values()] == ["sleep"]
+    process.kill()
+    assert process.group() == {}
